@@ -1,0 +1,2 @@
+//! Whole machines, driven through their console as a person would.
+#![forbid(unsafe_code)]
