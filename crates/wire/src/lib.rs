@@ -1,1 +1,12 @@
-//! To be written: see ARCHITECTURE.md.
+//! What connects devices, harts and time: lines and the clock.
+//!
+//! A device drives a [`Line`] and does not know where it ends; whoever is at the end implements [`Sink`].
+//! Time is asked of a [`Clock`], never of the host, so a stopped machine's time stands still.
+
+#![forbid(unsafe_code)]
+
+mod clock;
+mod line;
+
+pub use clock::{Alarm, Clock, Mtime};
+pub use line::{Line, Sink};

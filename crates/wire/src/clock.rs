@@ -1,0 +1,242 @@
+//! The machine's own time, which stands still while the machine is stopped.
+
+use crate::Line;
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, Weak,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+/// Virtual time in nanoseconds since the machine was made; clones are the same clock.
+#[derive(Clone)]
+pub struct Clock(Arc<Shared>);
+
+struct Shared {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+struct State {
+    /// Virtual nanoseconds up to `since`.
+    passed: u64,
+    /// When the clock was last started; `None` while it stands.
+    since: Option<Instant>,
+    /// Armed alarms, soonest first: virtual nanoseconds and the alarm's number.
+    armed: BTreeSet<(u64, usize)>,
+    /// The lines of all alarms, by number.
+    lines: Vec<Line>,
+}
+
+impl State {
+    fn now(&self) -> u64 {
+        self.passed + self.since.map_or(0, |since| since.elapsed().as_nanos() as u64)
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+impl Default for Clock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Clock {
+    /// A clock at 0, standing; [`start`](Self::start) sets it going.
+    pub fn new() -> Self {
+        let state = State { passed: 0, since: None, armed: BTreeSet::new(), lines: vec![] };
+        let clock = Clock(Arc::new(Shared { state: Mutex::new(state), changed: Condvar::new() }));
+        let shared = Arc::downgrade(&clock.0);
+        // Without a thread no alarm would ring, and nothing later could say so.
+        std::thread::Builder::new()
+            .name("clock".into())
+            .spawn(move || ring(&shared))
+            .expect("the host gives the clock a thread");
+        clock
+    }
+
+    /// Virtual nanoseconds.
+    pub fn now(&self) -> u64 {
+        self.0.lock().now()
+    }
+
+    /// Sets time going.
+    pub fn start(&self) {
+        self.0.lock().since.get_or_insert_with(Instant::now);
+        self.0.changed.notify_all();
+    }
+
+    /// Holds time; armed alarms wait with it.
+    pub fn stop(&self) {
+        let mut state = self.0.lock();
+        state.passed = state.now();
+        state.since = None;
+    }
+
+    /// An alarm, not yet armed, that raises `line` when it rings. Lowering it is its owner's business.
+    pub fn alarm(&self, line: Line) -> Alarm {
+        let mut state = self.0.lock();
+        state.lines.push(line);
+        Alarm { clock: self.clone(), number: state.lines.len() - 1, at: Mutex::new(None) }
+    }
+}
+
+/// The clock's thread: sleeps until the soonest alarm, raises its line, until the clock is gone.
+fn ring(shared: &Weak<Shared>) {
+    /// How long a clock that nobody holds any more may keep its thread.
+    const IDLE: Duration = Duration::from_millis(200);
+    while let Some(shared) = shared.upgrade() {
+        let mut state = shared.lock();
+        let now = state.now();
+        let wait = match state.armed.first() {
+            Some(&(at, number)) if at <= now && state.since.is_some() => {
+                state.armed.pop_first();
+                // Under the lock, so that `Alarm::at` returns only when an old ring is over.
+                state.lines[number].set(true);
+                continue;
+            }
+            Some(&(at, _)) if state.since.is_some() => Duration::from_nanos(at - now).min(IDLE),
+            _ => IDLE,
+        };
+        drop(shared.changed.wait_timeout(state, wait));
+    }
+}
+
+/// Raises its line at a time. Dropping it disarms it.
+pub struct Alarm {
+    clock: Clock,
+    number: usize,
+    at: Mutex<Option<u64>>,
+}
+
+impl Alarm {
+    /// Arms it for virtual nanosecond `at`, instead of any earlier time set, or disarms it.
+    pub fn at(&self, at: Option<u64>) {
+        let mut state = self.clock.0.lock();
+        let mut armed = self.at.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(old) = armed.take() {
+            state.armed.remove(&(old, self.number));
+        }
+        if let Some(new) = at {
+            state.armed.insert((new, self.number));
+            if state.armed.first() == Some(&(new, self.number)) {
+                self.clock.0.changed.notify_all();
+            }
+        }
+        *armed = at;
+    }
+}
+
+impl Drop for Alarm {
+    fn drop(&mut self) {
+        self.at(None);
+        self.clock.0.lock().lines[self.number] = Line::unconnected();
+    }
+}
+
+/// The machine timer (privileged spec, *mtime*): ticks of `hz` a second of a [`Clock`], and writable.
+pub struct Mtime {
+    clock: Clock,
+    hz: u64,
+    /// Added to the clock's ticks, wrapping.
+    offset: AtomicU64,
+}
+
+impl Mtime {
+    /// A timer of `hz` ticks a second (at least 1), at 0 when the clock is.
+    pub fn new(clock: Clock, hz: u64) -> Arc<Self> {
+        Arc::new(Mtime { clock, hz: hz.max(1), offset: AtomicU64::new(0) })
+    }
+
+    /// Ticks a second.
+    pub fn hz(&self) -> u64 {
+        self.hz
+    }
+
+    /// The clock it counts.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// `mtime`.
+    pub fn read(&self) -> u64 {
+        self.ticks().wrapping_add(self.offset.load(Ordering::Acquire))
+    }
+
+    /// Sets `mtime`.
+    pub fn write(&self, mtime: u64) {
+        self.offset.store(mtime.wrapping_sub(self.ticks()), Ordering::Release);
+    }
+
+    /// The virtual nanosecond at which `mtime` reaches `ticks`: 0 if it has, `None` if it never will.
+    pub fn deadline(&self, ticks: u64) -> Option<u64> {
+        if ticks <= self.read() {
+            return Some(0);
+        }
+        let target = u128::from(ticks.wrapping_sub(self.offset.load(Ordering::Acquire)));
+        u64::try_from((target * 1_000_000_000).div_ceil(u128::from(self.hz))).ok()
+    }
+
+    fn ticks(&self) -> u64 {
+        (u128::from(self.clock.now()) * u128::from(self.hz) / 1_000_000_000) as u64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Sink;
+    use std::sync::mpsc;
+
+    struct Tell(Mutex<mpsc::Sender<(u32, bool)>>);
+    impl Sink for Tell {
+        fn set(&self, pin: u32, level: bool) {
+            self.0.lock().unwrap().send((pin, level)).unwrap();
+        }
+    }
+
+    fn line(pin: u32) -> (Line, mpsc::Receiver<(u32, bool)>) {
+        let (tell, told) = mpsc::channel();
+        (Line::new(Arc::new(Tell(Mutex::new(tell))), pin), told)
+    }
+
+    #[test]
+    fn a_standing_clock_rings_nothing_until_it_goes() {
+        let clock = Clock::new();
+        let (line, told) = line(7);
+        let alarm = clock.alarm(line);
+        alarm.at(Some(0));
+        assert!(told.recv_timeout(Duration::from_millis(20)).is_err());
+        assert_eq!(clock.now(), 0);
+        clock.start();
+        assert_eq!(told.recv(), Ok((7, true)));
+    }
+
+    #[test]
+    fn a_rearmed_alarm_forgets_its_old_time() {
+        let clock = Clock::new();
+        let (line, told) = line(1);
+        let alarm = clock.alarm(line);
+        alarm.at(Some(1_000_000));
+        alarm.at(None);
+        clock.start();
+        assert!(told.recv_timeout(Duration::from_millis(20)).is_err());
+    }
+
+    #[test]
+    fn mtime_counts_the_clock_and_can_be_set() {
+        let clock = Clock::new();
+        let mtime = Mtime::new(clock, 10_000_000);
+        assert_eq!((mtime.read(), mtime.deadline(0), mtime.deadline(3)), (0, Some(0), Some(300)));
+        mtime.write(1_000);
+        assert_eq!((mtime.read(), mtime.deadline(1_003)), (1_000, Some(300)));
+        assert_eq!(mtime.deadline(u64::MAX), None);
+    }
+}
