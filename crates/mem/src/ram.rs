@@ -1,0 +1,278 @@
+//! The bytes of RAM and ROM, used by all harts at once as the host's own atomics.
+//!
+//! Each page has a version. A hart that decodes instructions out of a page marks it
+//! ([`Ram::mark_code`]) and remembers the version; the first store into a marked page, by whomever, unmarks it
+//! and gives it a new version, and so every block decoded from it is stale, in every hart.
+
+use std::sync::atomic::{AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering, fence};
+use vm_memory::MmapRegion;
+
+/// Bytes in a page.
+pub const PAGE: u64 = 1 << PAGE_SHIFT;
+/// log2 of [`PAGE`].
+pub const PAGE_SHIFT: u32 = 12;
+
+/// The bit of a page's version that says that instructions were decoded out of it.
+const CODE: u32 = 1;
+
+/// All RAM and ROM of a machine, addressed by offsets.
+pub struct Ram {
+    map: MmapRegion,
+    base: *mut u8,
+    /// One version a page: its length times [`PAGE`] is the mapping's length.
+    pages: Box<[AtomicU32]>,
+}
+
+// SAFETY: the pointer is to a mapping that `map` owns; all access through it is atomic (`Word`, `byte`).
+unsafe impl Send for Ram {}
+// SAFETY: as above.
+unsafe impl Sync for Ram {}
+
+impl Ram {
+    /// `size` zero bytes; a multiple of [`PAGE`].
+    pub(crate) fn new(size: u64) -> Result<Self, String> {
+        let pages = usize::try_from(size >> PAGE_SHIFT)
+            .map_err(|_| format!("{size:#x} bytes do not fit this host"))?;
+        // An empty mapping is no mapping to the host; one page that no offset reaches stands for it.
+        let bytes = (pages.max(1)) << PAGE_SHIFT;
+        let map = MmapRegion::new(bytes)
+            .map_err(|e| format!("the host gives no {size:#x} bytes of memory: {e}"))?;
+        let base = map.as_ptr();
+        Ok(Ram { map, base, pages: (0..pages).map(|_| AtomicU32::new(0)).collect() })
+    }
+
+    /// Bytes.
+    pub fn len(&self) -> u64 {
+        (self.pages.len() as u64) << PAGE_SHIFT
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.pages.is_empty()
+    }
+
+    /// The mapping itself, for those who give it to the host (block devices' buffers, the JIT).
+    pub fn mapping(&self) -> &MmapRegion {
+        &self.map
+    }
+
+    /// Reads a word, little-endian; `None` if it does not lie in here.
+    #[inline(always)]
+    pub fn load<T: Word>(&self, at: u64) -> Option<T> {
+        if at.is_multiple_of(T::SIZE) {
+            if at >= self.len() {
+                return None;
+            }
+            // SAFETY: `at` is aligned and lies in the mapping, whose length is a multiple of every word's.
+            Some(unsafe { T::load(self.base.add(at as usize)) })
+        } else {
+            self.load_split(at)
+        }
+    }
+
+    /// Writes a word, little-endian; `false` if it does not lie in here.
+    #[inline(always)]
+    #[must_use]
+    pub fn store<T: Word>(&self, at: u64, value: T) -> bool {
+        if at.is_multiple_of(T::SIZE) {
+            let Some(page) = self.pages.get((at >> PAGE_SHIFT) as usize) else { return false };
+            // SAFETY: `at` is aligned, and there is a page for it.
+            unsafe { T::store(self.base.add(at as usize), value) };
+            if page.load(Ordering::Relaxed) & CODE != 0 {
+                written(page);
+            }
+            true
+        } else {
+            self.store_split(at, value)
+        }
+    }
+
+    /// Replaces an aligned word by `f` of it, atomically and in order with everything (`aq` and `rl`); gives the
+    /// old one. `None` if it is not aligned or does not lie in here.
+    pub fn update<T: Word>(&self, at: u64, f: impl Fn(T) -> T) -> Option<T> {
+        let mut old = self.load::<T>(at)?;
+        while let Err(now) = self.compare_exchange(at, old, f(old))? {
+            old = now;
+        }
+        Some(old)
+    }
+
+    /// Puts `new` into an aligned word if it holds `old`, atomically and in order with everything; gives what it
+    /// held, as `Ok` if that was `old`. `None` if it is not aligned or does not lie in here.
+    pub fn compare_exchange<T: Word>(&self, at: u64, old: T, new: T) -> Option<Result<T, T>> {
+        let page = self.pages.get((at >> PAGE_SHIFT) as usize).filter(|_| at.is_multiple_of(T::SIZE))?;
+        // SAFETY: `at` is aligned, and there is a page for it.
+        let result = unsafe { T::compare_exchange(self.base.add(at as usize), old, new) };
+        if page.load(Ordering::Relaxed) & CODE != 0 {
+            written(page);
+        }
+        Some(result)
+    }
+
+    /// The version of the page at `at`, which changes when code that was decoded out of it is written over.
+    #[inline(always)]
+    pub fn version(&self, at: u64) -> u32 {
+        self.pages.get((at >> PAGE_SHIFT) as usize).map_or(0, |page| page.load(Ordering::Relaxed))
+    }
+
+    /// Says that instructions are about to be decoded out of the page at `at`; gives its version.
+    pub fn mark_code(&self, at: u64) -> u32 {
+        let version = self
+            .pages
+            .get((at >> PAGE_SHIFT) as usize)
+            .map_or(0, |page| page.fetch_or(CODE, Ordering::SeqCst));
+        fence(Ordering::SeqCst);
+        version | CODE
+    }
+
+    /// Copies bytes out; `false` if some do not lie in here.
+    pub fn read(&self, at: u64, bytes: &mut [u8]) -> bool {
+        let fits = at.checked_add(bytes.len() as u64).is_some_and(|end| end <= self.len());
+        if fits {
+            for (i, byte) in bytes.iter_mut().enumerate() {
+                *byte = self.byte(at + i as u64).load(Ordering::Relaxed);
+            }
+        }
+        fits
+    }
+
+    /// Copies bytes in; `false`, and nothing copied, if some would not lie in here.
+    pub fn write(&self, at: u64, bytes: &[u8]) -> bool {
+        let fits = at.checked_add(bytes.len() as u64).is_some_and(|end| end <= self.len());
+        if fits {
+            for (i, byte) in bytes.iter().enumerate() {
+                self.byte(at + i as u64).store(*byte, Ordering::Relaxed);
+            }
+            if !bytes.is_empty() {
+                let last = (at + bytes.len() as u64 - 1) >> PAGE_SHIFT;
+                self.pages[(at >> PAGE_SHIFT) as usize..=last as usize].iter().for_each(written);
+            }
+        }
+        fits
+    }
+
+    #[cold]
+    fn load_split<T: Word>(&self, at: u64) -> Option<T> {
+        let mut bytes = [0; 8];
+        self.read(at, &mut bytes[..T::SIZE as usize]).then(|| T::from_u64(u64::from_le_bytes(bytes)))
+    }
+
+    #[cold]
+    fn store_split<T: Word>(&self, at: u64, value: T) -> bool {
+        self.write(at, &value.to_u64().to_le_bytes()[..T::SIZE as usize])
+    }
+
+    /// The byte at `at`, which lies in here.
+    fn byte(&self, at: u64) -> &AtomicU8 {
+        assert!(at < self.len(), "callers check offsets");
+        // SAFETY: `at` lies in the mapping, which lives as long as `self`.
+        unsafe { AtomicU8::from_ptr(self.base.add(at as usize)) }
+    }
+}
+
+/// Gives a page a new version if its present one has code.
+#[cold]
+fn written(page: &AtomicU32) {
+    let renew = |version: u32| (version & CODE != 0).then(|| (version & !CODE).wrapping_add(2));
+    // An error says that another hart renewed it already.
+    let _ = page.fetch_update(Ordering::SeqCst, Ordering::Relaxed, renew);
+}
+
+/// An unsigned integer that memory holds: `u8` to `u64`.
+pub trait Word: Copy + PartialEq + sealed::Sealed {
+    /// Bytes.
+    const SIZE: u64;
+    /// The low bits of `v`.
+    fn from_u64(v: u64) -> Self;
+    /// Zero-extended.
+    fn to_u64(self) -> u64;
+    #[doc(hidden)]
+    /// # Safety
+    /// `at` is aligned to `SIZE` and valid; all access to it is atomic.
+    unsafe fn load(at: *mut u8) -> Self;
+    #[doc(hidden)]
+    /// # Safety
+    /// `at` is aligned to `SIZE` and valid; all access to it is atomic.
+    unsafe fn store(at: *mut u8, v: Self);
+    #[doc(hidden)]
+    /// # Safety
+    /// `at` is aligned to `SIZE` and valid; all access to it is atomic.
+    unsafe fn compare_exchange(at: *mut u8, old: Self, new: Self) -> Result<Self, Self>;
+}
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+macro_rules! words {
+    ($($word:ident $atomic:ident),*) => { $(
+        impl sealed::Sealed for $word {}
+        impl Word for $word {
+            const SIZE: u64 = size_of::<$word>() as u64;
+            #[inline(always)]
+            fn from_u64(v: u64) -> Self { v as $word }
+            #[inline(always)]
+            fn to_u64(self) -> u64 { self.into() }
+            #[inline(always)]
+            unsafe fn load(at: *mut u8) -> Self {
+                // SAFETY: the caller's promise.
+                $word::from_le(unsafe { $atomic::from_ptr(at.cast()) }.load(Ordering::Relaxed))
+            }
+            #[inline(always)]
+            unsafe fn store(at: *mut u8, v: Self) {
+                // SAFETY: the caller's promise.
+                unsafe { $atomic::from_ptr(at.cast()) }.store(v.to_le(), Ordering::Relaxed)
+            }
+            #[inline(always)]
+            unsafe fn compare_exchange(at: *mut u8, old: Self, new: Self) -> Result<Self, Self> {
+                // SAFETY: the caller's promise.
+                unsafe { $atomic::from_ptr(at.cast()) }
+                    .compare_exchange(old.to_le(), new.to_le(), Ordering::SeqCst, Ordering::SeqCst)
+                    .map($word::from_le)
+                    .map_err($word::from_le)
+            }
+        }
+    )* };
+}
+words!(u8 AtomicU8, u16 AtomicU16, u32 AtomicU32, u64 AtomicU64);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_into_code_makes_what_was_decoded_stale_once() {
+        let ram = Ram::new(2 * PAGE).unwrap();
+        let version = ram.mark_code(0x10);
+        assert_eq!(ram.version(0xfff), version);
+        assert!(ram.store(PAGE, 1u64));
+        assert_eq!(ram.version(0), version);
+        assert!(ram.store(0xff8, 1u64));
+        let next = ram.version(0);
+        assert_ne!(next, version);
+        assert!(ram.store(0xff8, 2u64));
+        assert_eq!(ram.version(0), next);
+        assert_ne!(ram.mark_code(0), version);
+    }
+
+    #[test]
+    fn a_store_across_pages_reaches_both() {
+        let ram = Ram::new(2 * PAGE).unwrap();
+        let versions = [ram.mark_code(0), ram.mark_code(PAGE)];
+        assert!(ram.store(PAGE - 4, 0x1122_3344_5566_7788u64));
+        assert_eq!(ram.load::<u64>(PAGE - 4), Some(0x1122_3344_5566_7788));
+        assert_eq!(ram.load::<u16>(PAGE), Some(0x3344));
+        assert!(ram.version(0) != versions[0] && ram.version(PAGE) != versions[1]);
+    }
+
+    #[test]
+    fn nothing_lies_beyond_the_end() {
+        let ram = Ram::new(PAGE).unwrap();
+        assert_eq!(ram.load::<u64>(PAGE), None);
+        assert_eq!(ram.load::<u64>(PAGE - 4), None);
+        assert!(!ram.store(PAGE - 1, 0u16) && !ram.store(u64::MAX, 0u8) && !ram.store(u64::MAX - 7, 0u64));
+        assert!(!ram.write(u64::MAX, &[0; 2]));
+        assert_eq!(ram.compare_exchange(2, 0u32, 0), None);
+        assert!(Ram::new(0).unwrap().load::<u8>(0).is_none());
+    }
+}
