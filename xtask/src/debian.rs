@@ -1,0 +1,183 @@
+//! Debian's archive: packages of any suite and architecture, without touching the host's own apt.
+//!
+//! A private root holds sources, indices and state of one suite and architecture. The archive is the
+//! one that this host's apt is set up for, and its indices are checked against Debian's keys.
+
+use crate::cache::Cache;
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use std::{
+    ffi::OsStr,
+    fs, io,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+/// A private apt root for one suite and architecture.
+pub struct Archive {
+    root: PathBuf,
+    arch: String,
+}
+
+impl Archive {
+    /// Sets up the root of `suite` and `arch` inside the cache and fetches its signed indices.
+    pub fn open(cache: &Cache, suite: &str, arch: &str) -> Result<Archive> {
+        let root = cache.root().join("apt").join(format!("{suite}-{arch}"));
+        for folder in [
+            "etc/apt/preferences.d",
+            "etc/apt/trusted.gpg.d",
+            "var/lib/apt/lists/partial",
+            "var/lib/dpkg",
+            "var/cache/apt/archives/partial",
+        ] {
+            fs::create_dir_all(root.join(folder))
+                .with_context(|| format!("cannot make {}", root.display()))?;
+        }
+        fs::write(root.join("var/lib/dpkg/status"), "")?;
+        let source = format!("deb [signed-by={KEYRING}] {} {suite} main\n", mirror()?);
+        fs::write(root.join("etc/apt/sources.list"), source)?;
+        let archive = Archive { root, arch: arch.to_owned() };
+        succeed(archive.apt("apt-get").args(["-q", "update"]))?;
+        Ok(archive)
+    }
+
+    /// The first dependency of `package` whose name starts with `prefix`.
+    pub fn dependency(&self, package: &str, prefix: &str) -> Result<String> {
+        let listed = output(self.apt("apt-cache").args(["depends", package]))?;
+        let mut names = listed.lines().filter_map(|line| line.trim().strip_prefix("Depends: "));
+        let found = names.find(|name| name.starts_with(prefix));
+        found.map(str::to_owned).ok_or_else(|| anyhow!("{package} depends on no package called {prefix}..."))
+    }
+
+    /// Downloads `package`, of `version` or failing that the newest, into `folder`; answers file and version.
+    pub fn download(&self, package: &str, version: &str, folder: &Path) -> Result<(PathBuf, String)> {
+        let newest = self.newest(package)?;
+        if newest != version {
+            eprintln!("note: {package} {version} has left the archive; taking {newest}");
+        }
+        let wanted = format!("{package}={newest}");
+        succeed(self.apt("apt-get").args(["-q", "download", &wanted]).current_dir(folder))?;
+        let deb = fs::read_dir(folder)?.filter_map(Result::ok).map(|entry| entry.path());
+        let deb = deb.filter(|path| path.extension() == Some(OsStr::new("deb"))).next();
+        Ok((deb.ok_or_else(|| anyhow!("apt-get downloaded no {package}"))?, newest))
+    }
+
+    /// Downloads `packages` and everything they depend on; answers the files.
+    pub fn download_closure(&self, packages: &[&str]) -> Result<Vec<PathBuf>> {
+        let mut install = self.apt("apt-get");
+        install.args(["-q", "-y", "--no-install-recommends", "--download-only", "install"]).args(packages);
+        succeed(&mut install)?;
+        let archives = fs::read_dir(self.root.join("var/cache/apt/archives"))?;
+        let paths = archives.filter_map(Result::ok).map(|entry| entry.path());
+        Ok(paths.filter(|path| path.extension() == Some(OsStr::new("deb"))).collect())
+    }
+
+    /// Removes downloaded packages that nobody needs any more.
+    pub fn clean(&self) -> Result<()> {
+        succeed(self.apt("apt-get").arg("clean"))
+    }
+
+    fn newest(&self, package: &str) -> Result<String> {
+        let shown = output(self.apt("apt-cache").args(["show", "--no-all-versions", package]))?;
+        let version = shown.lines().find_map(|line| line.strip_prefix("Version: "));
+        version.map(str::to_owned).ok_or_else(|| anyhow!("the archive has no package {package}"))
+    }
+
+    /// An apt program that sees this root instead of the host's.
+    fn apt(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
+        let root = self.root.display();
+        for option in [
+            format!("Dir={root}"),
+            format!("Dir::Etc={root}/etc/apt"),
+            format!("Dir::Etc::sourcelist={root}/etc/apt/sources.list"),
+            "Dir::Etc::sourceparts=-".into(),
+            format!("Dir::State={root}/var/lib/apt"),
+            format!("Dir::State::status={root}/var/lib/dpkg/status"),
+            format!("Dir::Cache={root}/var/cache/apt"),
+            format!("APT::Architecture={}", self.arch),
+            format!("APT::Architectures::={}", self.arch),
+            "APT::Sandbox::User=root".into(),
+            "Acquire::Languages=none".into(),
+            "Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false".into(),
+            "Acquire::Retries=3".into(),
+        ] {
+            command.args(["-o", &option]);
+        }
+        command
+    }
+}
+
+/// Unpacks the members of `deb` that match one of `patterns` into `folder`.
+pub fn unpack(deb: &Path, patterns: &[&str], folder: &Path) -> Result<()> {
+    let mut stream = Command::new("dpkg-deb")
+        .arg("--fsys-tarfile")
+        .arg(deb)
+        .stdout(Stdio::piped())
+        .spawn()
+        .context("cannot start dpkg-deb (package dpkg)")?;
+    let members = stream.stdout.take().ok_or_else(|| anyhow!("dpkg-deb has no output"))?;
+    let mut tar = Command::new("tar");
+    tar.args(["--extract", "--file=-", "--wildcards", "--no-same-owner", "--directory"]).arg(folder);
+    tar.args(patterns.iter().map(|pattern| format!("./{pattern}"))).stdin(members);
+    let taken = succeed(&mut tar);
+    let streamed = stream.wait()?;
+    taken.with_context(|| format!("{} does not hold {}", deb.display(), patterns.join(", ")))?;
+    ensure!(streamed.success(), "dpkg-deb cannot read {}", deb.display());
+    Ok(())
+}
+
+/// Installs on this host the packages among `wanted` whose probe is missing; each row is (package, program).
+pub fn install_missing(wanted: &[(&str, &str)]) -> Result<()> {
+    let missing: Vec<_> =
+        wanted.iter().filter(|(_, program)| !has_program(program)).map(|row| row.0).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    eprintln!("installing {}", missing.join(" "));
+    let root = output(Command::new("id").arg("-u"))?.trim() == "0";
+    let apt = || {
+        let mut command = Command::new(if root { "apt-get" } else { "sudo" });
+        command.args(if root { &[][..] } else { &["-n", "apt-get"] });
+        command.args(["-q", "-o", "DPkg::Lock::Timeout=600"]).env("DEBIAN_FRONTEND", "noninteractive");
+        command
+    };
+    succeed(apt().arg("update"))
+        .and_then(|()| succeed(apt().args(["install", "-y", "--no-install-recommends"]).args(&missing)))
+        .with_context(|| format!("install them by hand: apt-get install {}", missing.join(" ")))
+}
+
+/// Whether `program` is in one of `$PATH`'s folders.
+pub fn has_program(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
+}
+
+/// The archive of this host's own apt.
+fn mirror() -> Result<String> {
+    let format = ["indextargets", "--format", "$(REPO_URI)", "Created-By: Packages"];
+    let listed = output(Command::new("apt-get").args(format)).context("guests come from Debian's archive")?;
+    let main = listed.lines().find(|line| !line.contains("security"));
+    main.map(str::to_owned).ok_or_else(|| anyhow!("this host's apt knows no archive to fetch guests from"))
+}
+
+/// Runs a command whose output is progress, shown on standard error.
+fn succeed(command: &mut Command) -> Result<()> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let status = command.stdout(Stdio::from(io::stderr())).status();
+    let status = status.with_context(|| format!("cannot start {name}"))?;
+    ensure!(status.success(), "{name} failed ({status})");
+    Ok(())
+}
+
+/// Runs a command for its output.
+fn output(command: &mut Command) -> Result<String> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let result = command.stderr(Stdio::inherit()).output();
+    let result = result.with_context(|| format!("cannot start {name}"))?;
+    if !result.status.success() {
+        bail!("{name} failed ({})", result.status);
+    }
+    Ok(String::from_utf8_lossy(&result.stdout).into_owned())
+}
+
+const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";

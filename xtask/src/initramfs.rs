@@ -1,0 +1,126 @@
+//! An initial RAM disk around one static busybox: a `newc` archive, compressed, the same bytes every time.
+
+use anyhow::Result;
+use flate2::{Compression, GzBuilder};
+use std::io::Write;
+
+/// The line that `/init` prints once the file systems are mounted.
+pub const MARKER: &str = "hartwright guest: init";
+
+/// Builds the compressed archive around the program `busybox`.
+pub fn build(busybox: &[u8]) -> Result<Vec<u8>> {
+    let mut archive = Archive::default();
+    for folder in
+        ["bin", "dev", "etc", "proc", "root", "run", "sbin", "sys", "tmp", "usr", "usr/bin", "usr/sbin"]
+    {
+        archive.add(folder, Kind::Folder, b"");
+    }
+    archive.add("dev/console", Kind::Device(5, 1), b"");
+    archive.add("dev/null", Kind::Device(1, 3), b"");
+    archive.add("bin/busybox", Kind::Program, busybox);
+    archive.add("bin/sh", Kind::Link, b"busybox");
+    archive.add("init", Kind::Program, INIT.as_bytes());
+    archive.add("etc/inittab", Kind::Text, INITTAB.as_bytes());
+    let mut gzip = GzBuilder::new().mtime(0).write(Vec::new(), Compression::default());
+    gzip.write_all(&archive.finish())?;
+    Ok(gzip.finish()?)
+}
+
+const INIT: &str = r#"#!/bin/sh
+/bin/busybox mount -t proc proc /proc
+/bin/busybox mount -t sysfs sysfs /sys
+/bin/busybox mount -t devtmpfs devtmpfs /dev
+/bin/busybox --install -s
+hostname hartwright
+export HOME=/root TERM=vt100
+echo "hartwright guest: init"
+exec init
+"#;
+
+// `cttyhack` finds the terminal behind /dev/console, so that the shell has job control.
+const INITTAB: &str = "::respawn:/bin/cttyhack /bin/sh
+::ctrlaltdel:/sbin/reboot
+";
+
+/// What an archive's entry is.
+enum Kind {
+    Folder,
+    Program,
+    Text,
+    Link,
+    /// A character device of this major and minor number.
+    Device(u32, u32),
+}
+
+/// A `newc` archive in the making (the kernel's `early-userspace/buffer-format`).
+#[derive(Default)]
+struct Archive {
+    bytes: Vec<u8>,
+    entries: u32,
+}
+
+impl Archive {
+    fn add(&mut self, name: &str, kind: Kind, content: &[u8]) {
+        let (mode, links, device) = match kind {
+            Kind::Folder => (0o040_755, 2, (0, 0)),
+            Kind::Program => (0o100_755, 1, (0, 0)),
+            Kind::Text => (0o100_644, 1, (0, 0)),
+            Kind::Link => (0o120_777, 1, (0, 0)),
+            Kind::Device(major, minor) => (0o020_600, 1, (major, minor)),
+        };
+        self.entries += 1;
+        self.entry(self.entries, mode, links, device, name, content);
+    }
+
+    fn entry(&mut self, inode: u32, mode: u32, links: u32, device: (u32, u32), name: &str, content: &[u8]) {
+        let (user, group, time, check) = (0, 0, 0, 0);
+        let (size, name_size) = (content.len() as u32, name.len() as u32 + 1);
+        self.bytes.extend_from_slice(b"070701");
+        for field in [inode, mode, user, group, links, time, size, 0, 0, device.0, device.1, name_size, check]
+        {
+            self.bytes.extend_from_slice(format!("{field:08x}").as_bytes());
+        }
+        self.bytes.extend_from_slice(name.as_bytes());
+        self.bytes.push(0);
+        self.align();
+        self.bytes.extend_from_slice(content);
+        self.align();
+    }
+
+    fn align(&mut self) {
+        self.bytes.resize(self.bytes.len().next_multiple_of(4), 0);
+    }
+
+    fn finish(mut self) -> Vec<u8> {
+        self.entry(0, 0, 1, (0, 0), "TRAILER!!!", b"");
+        self.bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_is_a_header_a_name_and_content_on_four_byte_marks() {
+        let mut archive = Archive::default();
+        archive.add("a", Kind::Program, b"hello");
+        let bytes = archive.finish();
+        assert_eq!(&bytes[..6], b"070701");
+        assert_eq!(&bytes[14..22], b"000081ed");
+        assert_eq!(&bytes[54..62], b"00000005");
+        assert_eq!(&bytes[110..120], b"a\0hello\0\0\0");
+        assert_eq!(&bytes[120..126], b"070701");
+        assert_eq!(bytes.len() % 4, 0);
+    }
+
+    #[test]
+    fn the_same_busybox_makes_the_same_bytes() {
+        assert_eq!(build(b"busybox").unwrap(), build(b"busybox").unwrap());
+    }
+
+    #[test]
+    fn the_script_prints_the_marker() {
+        assert!(INIT.contains(&format!("echo \"{MARKER}\"")));
+    }
+}
