@@ -64,8 +64,10 @@ pub(crate) fn soft_add<F: Format>(a: u64, b: u64, rm: Rounding) -> (u64, Flags) 
 
     // Subnormals and zero are the significands without a leading one at the least normal exponent. Bit 62 is the
     // leading one's place, so that a sum has room to carry and a difference keeps enough bits below.
-    let aligned =
-        |x: u64| (x & F::FRAC | (exponent::<F>(x) != 0) as u64 * (F::FRAC + 1)) << (62 - F::FRAC_BITS);
+    let aligned = |x: u64| {
+        let leading_one = if exponent::<F>(x) == 0 { 0 } else { F::FRAC + 1 };
+        (x & F::FRAC | leading_one) << (62 - F::FRAC_BITS)
+    };
     let (high, low) = (exponent::<F>(large).max(1), exponent::<F>(small).max(1));
     let addend = shift_right_sticky(aligned(small), (high - low) as u32);
     let sum =

@@ -47,10 +47,10 @@ pub(super) fn edges<F: Format>() -> Vec<u64> {
         power(F::BIAS), // half of what overflows
         F::INFINITY,
         F::NAN,
-        F::NAN | 1,                 // quiet with a payload
-        F::INFINITY | F::FRAC,      // quiet, every bit set
-        F::INFINITY | 1,            // signalling
-        F::INFINITY | F::QUIET - 1, // signalling, every bit set
+        F::NAN | 1,                   // quiet with a payload
+        F::INFINITY | F::FRAC,        // quiet, every bit set
+        F::INFINITY | 1,              // signalling
+        F::INFINITY | (F::QUIET - 1), // signalling, every bit set
     ];
     for limit in [31, 32, 63, 64].into_iter().filter(|&limit| limit < F::BIAS) {
         list.extend([power(limit) - 1, power(limit), power(limit) + 1]);
@@ -80,7 +80,7 @@ impl Random {
 
     /// From 0 up to below `end`.
     pub(super) fn below(&mut self, end: u64) -> u64 {
-        (u128::from(self.bits()) * u128::from(end) >> 64) as u64
+        ((u128::from(self.bits()) * u128::from(end)) >> 64) as u64
     }
 
     fn between(&mut self, low: i32, high: i32) -> i32 {
