@@ -1,1 +1,143 @@
-//! Written next.
+//! `cargo xtask bench`: guest programs on our release build against QEMU, in interleaved rounds.
+//!
+//! What counts is the ratio of CPU seconds (user and system, all threads) of two processes that ran
+//! one after the other; the host's noise is in both. Medians are taken over the rounds.
+
+use crate::{cache::Cache, cargo, target, workspace};
+use anyhow::{Context, Result, bail, ensure};
+use nix::sys::resource::{UsageWho, getrusage};
+use std::{ffi::OsString, path::Path, process::Command};
+
+/// A guest program that ends by itself.
+struct Program {
+    name: &'static str,
+    about: &'static str,
+    /// Its options on every emulator, besides the machine's name.
+    options: fn(&Path) -> Result<Vec<OsString>>,
+}
+
+const PROGRAMS: &[Program] = &[
+    Program { name: "coremark", about: "CoreMark, bare metal, by Debian's cross gcc -O2", options: coremark },
+    Program {
+        name: "boot",
+        about: "OpenSBI and Debian's kernel up to their first program, then off",
+        options: boot,
+    },
+];
+
+/// Times the programs `names`, or all, over `rounds` rounds, and prints a row for each.
+pub fn run(names: &[String], rounds: usize) -> Result<()> {
+    for name in names {
+        ensure!(
+            PROGRAMS.iter().any(|program| program.name == name),
+            "there is no program called {name}; there are\n{}",
+            list()
+        );
+    }
+    let built = cargo().args(["build", "--release", "--package", "hartwright"]).status();
+    ensure!(built.context("cannot start cargo")?.success(), "hartwright does not build");
+    let ours = (target().join("release/hartwright"), "param");
+    let peer = (Path::new("qemu-system-riscv64").to_owned(), "virt");
+    let work = target().join("bench");
+    std::fs::create_dir_all(&work)?;
+
+    println!("{:10} {:>12} {:>12} {:>7} {:>14}", "program", "hartwright", "qemu", "speed", "guest instr/s");
+    for program in
+        PROGRAMS.iter().filter(|program| names.is_empty() || names.iter().any(|name| name == program.name))
+    {
+        let options = (program.options)(&work).with_context(|| program.name)?;
+        let (mut own, mut other) = (Vec::new(), Vec::new());
+        for _ in 0..rounds {
+            own.push(time(&ours.0, ours.1, &options)?);
+            other.push(time(&peer.0, peer.1, &options)?);
+        }
+        let instructions = own[0].instructions;
+        let (own, other) = (median(&own), median(&other));
+        let speed =
+            instructions.map_or_else(|| "-".into(), |count| format!("{:.1} M", count as f64 / own / 1e6));
+        println!("{:10} {own:10.3} s {other:10.3} s {:7.3} {speed:>14}", program.name, other / own);
+    }
+    println!("medians of {rounds} interleaved rounds; CPU seconds; speed is QEMU's time by ours");
+    Ok(())
+}
+
+/// The programs there are, one a line.
+pub fn list() -> String {
+    PROGRAMS.iter().map(|program| format!("  {:10} {}\n", program.name, program.about)).collect()
+}
+
+fn coremark(work: &Path) -> Result<Vec<OsString>> {
+    let image = work.join("coremark.elf");
+    let script = workspace().join("guest/bench/build.sh");
+    let built = Command::new("sh").arg(&script).arg("coremark").arg(&image).status();
+    ensure!(built.with_context(|| script.display().to_string())?.success(), "guest/bench/build.sh failed");
+    Ok(["-bios".into(), "none".into(), "-kernel".into(), image.into()].into())
+}
+
+fn boot(_: &Path) -> Result<Vec<OsString>> {
+    let cache = Cache::of_user()?;
+    let mut options: Vec<OsString> =
+        ["-m", "512M", "-append", "rdinit=/sbin/poweroff -- -f"].map(Into::into).into();
+    for (flag, guest, file) in [
+        ("-bios", "opensbi-1.6", "fw_dynamic.bin"),
+        ("-kernel", "linux", "vmlinux"),
+        ("-initrd", "busybox", "initrd.gz"),
+    ] {
+        options.extend([flag.into(), cache.file(guest, file)?.into()]);
+    }
+    Ok(options)
+}
+
+/// One run.
+struct Run {
+    /// CPU seconds of the whole process.
+    seconds: f64,
+    /// What the guest itself counted, if it prints `instructions: N`.
+    instructions: Option<u64>,
+}
+
+fn time(emulator: &Path, machine: &str, options: &[OsString]) -> Result<Run> {
+    let before = children()?;
+    let mut command = Command::new(emulator);
+    command.args(["-machine", machine, "-nographic"]).args(options);
+    let ended = command.output().with_context(|| format!("cannot start {}", emulator.display()))?;
+    let seconds = children()? - before;
+    if !ended.status.success() {
+        bail!("{command:?} ended with {}: {}", ended.status, String::from_utf8_lossy(&ended.stderr));
+    }
+    let said = String::from_utf8_lossy(&ended.stdout);
+    let counted = said.lines().find_map(|line| line.trim().strip_prefix("instructions:"));
+    Ok(Run { seconds, instructions: counted.and_then(|text| text.trim().parse().ok()) })
+}
+
+/// CPU seconds of all child processes that have ended.
+fn children() -> Result<f64> {
+    let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
+    let [user, system] = [usage.user_time(), usage.system_time()];
+    Ok((user.tv_sec() + system.tv_sec()) as f64 + (user.tv_usec() + system.tv_usec()) as f64 / 1e6)
+}
+
+/// The median of the runs' seconds; the mean of the middle two for an even number.
+fn median(runs: &[Run]) -> f64 {
+    let mut seconds: Vec<f64> = runs.iter().map(|run| run.seconds).collect();
+    seconds.sort_by(f64::total_cmp);
+    let middle = seconds.len() / 2;
+    match seconds.len() % 2 {
+        0 => (seconds[middle - 1] + seconds[middle]) / 2.0,
+        _ => seconds[middle],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_is_in_the_middle() {
+        let runs = |seconds: &[f64]| {
+            seconds.iter().map(|&s| Run { seconds: s, instructions: None }).collect::<Vec<_>>()
+        };
+        assert_eq!(median(&runs(&[3.0, 1.0, 2.0])), 2.0);
+        assert_eq!(median(&runs(&[4.0, 1.0, 2.0, 3.0])), 2.5);
+    }
+}

@@ -56,8 +56,7 @@ impl Archive {
         }
         let wanted = format!("{package}={newest}");
         succeed(self.apt("apt-get").args(["-q", "download", &wanted]).current_dir(folder))?;
-        let deb = fs::read_dir(folder)?.filter_map(Result::ok).map(|entry| entry.path());
-        let deb = deb.filter(|path| path.extension() == Some(OsStr::new("deb"))).next();
+        let deb = packages_in(folder)?.pop();
         Ok((deb.ok_or_else(|| anyhow!("apt-get downloaded no {package}"))?, newest))
     }
 
@@ -66,9 +65,7 @@ impl Archive {
         let mut install = self.apt("apt-get");
         install.args(["-q", "-y", "--no-install-recommends", "--download-only", "install"]).args(packages);
         succeed(&mut install)?;
-        let archives = fs::read_dir(self.root.join("var/cache/apt/archives"))?;
-        let paths = archives.filter_map(Result::ok).map(|entry| entry.path());
-        Ok(paths.filter(|path| path.extension() == Some(OsStr::new("deb"))).collect())
+        packages_in(&self.root.join("var/cache/apt/archives"))
     }
 
     /// Removes downloaded packages that nobody needs any more.
@@ -150,6 +147,12 @@ pub fn install_missing(wanted: &[(&str, &str)]) -> Result<()> {
 pub fn has_program(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
+}
+
+/// The package files in `folder`.
+fn packages_in(folder: &Path) -> Result<Vec<PathBuf>> {
+    let paths = fs::read_dir(folder)?.filter_map(Result::ok).map(|entry| entry.path());
+    Ok(paths.filter(|path| path.extension() == Some(OsStr::new("deb"))).collect())
 }
 
 /// The archive of this host's own apt.

@@ -21,7 +21,8 @@ pub fn workspace() -> &'static Path {
 
 /// Where cargo puts what it builds: `$CARGO_TARGET_DIR`, else `target` in the workspace.
 pub fn target() -> PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace().join("target"), PathBuf::from)
+    let folder: PathBuf = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
+    workspace().join(folder)
 }
 
 /// The cargo that runs us, so that nested builds use the same toolchain.

@@ -2,13 +2,33 @@
 #![forbid(unsafe_code)]
 
 use anyhow::{Result, bail};
-use std::process::ExitCode;
-use xtask::guests;
+use std::{path::Path, process::ExitCode};
+use xtask::{bench, guests, install, suites};
+
+/// One thing that `cargo xtask` can do.
+struct Chore {
+    name: &'static str,
+    usage: &'static str,
+    about: &'static str,
+    /// What its own help says besides.
+    more: fn() -> Result<String>,
+    run: fn(&[String]) -> Result<bool>,
+}
+
+#[rustfmt::skip]
+const CHORES: &[Chore] = &[
+    Chore { name: "guests",  usage: "[--path NAME | NAME...]",   about: "fetch guest software into the cache",            more: guests::list,               run: guests },
+    Chore { name: "test",    usage: "[--full] [SUITE...]",       about: "check everything; ends with the totals",         more: || Ok(suites::list()),      run: test },
+    Chore { name: "ci",      usage: "",                          about: "what CI runs: every suite of `test`",            more: || Ok(suites::list()),      run: ci },
+    Chore { name: "install", usage: "--prefix DIR",              about: "build, and install below DIR",                   more: || Ok(String::new()),       run: install },
+    Chore { name: "bench",   usage: "[--rounds N] [PROGRAM...]", about: "time guest programs against QEMU, round by round", more: || Ok(bench::list()),     run: bench },
+];
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match run(&arguments) {
-        Ok(code) => code,
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
         Err(error) => {
             eprintln!("cargo xtask: {error:#}");
             ExitCode::FAILURE
@@ -16,10 +36,83 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(arguments: &[String]) -> Result<ExitCode> {
-    match arguments.split_first() {
-        Some((chore, rest)) if chore == "guests" => guests::fetch(rest)?,
-        _ => bail!("nothing"),
+fn run(arguments: &[String]) -> Result<bool> {
+    let Some((name, rest)) = arguments.split_first() else {
+        print!("{}", help());
+        return Ok(true);
+    };
+    if is_help(name) || name == "help" {
+        print!("{}", help());
+        return Ok(true);
     }
-    Ok(ExitCode::SUCCESS)
+    let Some(chore) = CHORES.iter().find(|chore| chore.name == name) else {
+        bail!("there is no chore called {name}\n\n{}", help());
+    };
+    if rest.iter().any(|word| is_help(word)) {
+        println!("cargo xtask {} {}\n\n{}", chore.name, chore.usage, chore.about);
+        print!("{}", (chore.more)()?);
+        return Ok(true);
+    }
+    (chore.run)(rest)
+}
+
+fn help() -> String {
+    let rows = CHORES
+        .iter()
+        .map(|chore| format!("  {:34} {}\n", format!("{} {}", chore.name, chore.usage), chore.about));
+    format!("The project's chores:\n\n{}\n`cargo xtask CHORE --help` says more.\n", rows.collect::<String>())
+}
+
+fn is_help(word: &str) -> bool {
+    word == "--help" || word == "-h"
+}
+
+fn guests(words: &[String]) -> Result<bool> {
+    match words {
+        [flag, name] if flag == "--path" => println!("{}", guests::path(name)?.display()),
+        _ => guests::fetch(only_names(words)?)?,
+    }
+    Ok(true)
+}
+
+fn test(words: &[String]) -> Result<bool> {
+    let (flags, names): (Vec<_>, Vec<_>) = words.iter().cloned().partition(|word| word == "--full");
+    suites::run(only_names(&names)?, !flags.is_empty())
+}
+
+fn ci(words: &[String]) -> Result<bool> {
+    match words {
+        [] => suites::run(&[], false),
+        [word, ..] => bail!("ci takes no arguments, such as {word}"),
+    }
+}
+
+fn install(words: &[String]) -> Result<bool> {
+    let prefix = match words {
+        [flag, prefix] if flag == "--prefix" => prefix.as_str(),
+        [word] if word.starts_with("--prefix=") => &word["--prefix=".len()..],
+        _ => bail!("say where: cargo xtask install --prefix DIR"),
+    };
+    install::install(Path::new(prefix))?;
+    Ok(true)
+}
+
+fn bench(words: &[String]) -> Result<bool> {
+    let (rounds, names) = match words {
+        [flag, rounds, names @ ..] if flag == "--rounds" => match rounds.parse() {
+            Ok(rounds @ 1..) => (rounds, names),
+            _ => bail!("--rounds {rounds}: it wants a number, one or more"),
+        },
+        names => (5, names),
+    };
+    bench::run(only_names(names)?, rounds)?;
+    Ok(true)
+}
+
+/// `words`, among which there must be no flag.
+fn only_names(words: &[String]) -> Result<&[String]> {
+    match words.iter().find(|word| word.starts_with('-')) {
+        Some(flag) => bail!("there is no flag {flag}; `cargo xtask CHORE --help` lists them"),
+        None => Ok(words),
+    }
 }

@@ -1,1 +1,312 @@
-//! Written next.
+//! `cargo xtask test`: everything that must hold, suite after suite, with time and counts.
+
+use crate::{cargo, debian, guests, target, workspace};
+use anyhow::{Context, Result, bail, ensure};
+use std::{
+    fs,
+    io::{self, BufRead, BufReader, Write},
+    process::{Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+/// One kind of check.
+struct Suite {
+    name: &'static str,
+    about: &'static str,
+    /// Whether it runs only when named, or with `--full`.
+    full: bool,
+    run: fn(full: bool) -> Result<Count>,
+}
+
+/// How many checks held; a suite that could not run at all says why.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Count {
+    passed: usize,
+    failed: usize,
+    note: String,
+}
+
+#[rustfmt::skip]
+const SUITES: &[Suite] = &[
+    Suite { name: "packages", about: "the Debian packages that the suites use are installed",    full: false, run: packages },
+    Suite { name: "guests",   about: "guest software is in the cache",                           full: false, run: fetch_guests },
+    Suite { name: "format",   about: "rustfmt has nothing to change",                            full: false, run: format },
+    Suite { name: "clippy",   about: "clippy has nothing to say",                                full: false, run: clippy },
+    Suite { name: "docs",     about: "the documentation builds, its links lead somewhere",       full: false, run: docs },
+    Suite { name: "unit",     about: "tests of the crates, and of the house rules",              full: false, run: unit },
+    Suite { name: "doctests", about: "the documentation's examples",                             full: false, run: doctests },
+    Suite { name: "machines", about: "whole machines: firmware, U-Boot, Linux, consoles",        full: false, run: machines },
+    Suite { name: "firmware", about: "guest/ builds to the bytes that are committed",            full: false, run: firmware },
+    Suite { name: "deny",     about: "licences, bans and sources of what we depend on",          full: false, run: deny },
+    Suite { name: "peer",     about: "the whole-machine tests against QEMU: are the tests true", full: true,  run: peer },
+];
+
+/// Debian packages, each with a program that tells whether it is there.
+const PACKAGES: &[(&str, &str)] = &[
+    ("gcc", "cc"),
+    ("gcc-riscv64-linux-gnu", "riscv64-linux-gnu-gcc"),
+    ("binutils-riscv64-linux-gnu", "riscv64-linux-gnu-objcopy"),
+    ("gdb-multiarch", "gdb-multiarch"),
+    ("qemu-system-misc", "qemu-system-riscv64"),
+    ("qemu-user", "qemu-riscv64"),
+];
+
+/// Runs the suites `names`, or all (`full`: those too that take long); answers whether all held.
+pub fn run(names: &[String], full: bool) -> Result<bool> {
+    for name in names {
+        if !SUITES.iter().any(|suite| suite.name == name) {
+            bail!("there is no suite called {name}; there are\n{}", list());
+        }
+    }
+    let chosen = |suite: &&Suite| match names.is_empty() {
+        true => full || !suite.full,
+        false => names.iter().any(|name| name == suite.name),
+    };
+    let mut rows = Vec::new();
+    for suite in SUITES.iter().filter(chosen) {
+        println!("\n== {}: {}", suite.name, suite.about);
+        let start = Instant::now();
+        let count = (suite.run)(full).unwrap_or_else(|error| {
+            eprintln!("{}: {error:#}", suite.name);
+            Count { failed: 1, note: first_line(&format!("{error:#}")), ..Count::default() }
+        });
+        rows.push((suite.name, count, start.elapsed()));
+    }
+    print!("\n{}", table(&rows));
+    Ok(rows.iter().all(|(_, count, _)| count.failed == 0))
+}
+
+/// The suites there are, one a line.
+pub fn list() -> String {
+    let row = |suite: &Suite| {
+        let when = if suite.full { " (with --full)" } else { "" };
+        format!("  {:9} {}{when}\n", suite.name, suite.about)
+    };
+    SUITES.iter().map(row).collect()
+}
+
+/// The last thing printed: a row a suite, then the line that CI reads.
+fn table(rows: &[(&str, Count, Duration)]) -> String {
+    let mut text = format!("{:10} {:>7} {:>7} {:>9}\n", "suite", "passed", "failed", "time");
+    for (name, count, time) in rows {
+        let row = format!(
+            "{name:10} {:7} {:7} {:7.1} s  {}",
+            count.passed,
+            count.failed,
+            time.as_secs_f64(),
+            count.note
+        );
+        text += row.trim_end();
+        text += "\n";
+    }
+    let time: Duration = rows.iter().map(|row| row.2).sum();
+    let passed: usize = rows.iter().map(|row| row.1.passed).sum();
+    let failed: usize = rows.iter().map(|row| row.1.failed).sum();
+    text + &format!(
+        "{:10} {passed:7} {failed:7} {:7.1} s\n\n{passed} passed, {failed} failed\n",
+        "all",
+        time.as_secs_f64()
+    )
+}
+
+fn packages(_: bool) -> Result<Count> {
+    debian::install_missing(PACKAGES)?;
+    Ok(Count::one(true))
+}
+
+fn fetch_guests(_: bool) -> Result<Count> {
+    guests::fetch(&[])?;
+    Ok(Count::one(true))
+}
+
+fn format(_: bool) -> Result<Count> {
+    Ok(Count::one(watch(cargo().args(["fmt", "--all", "--check"]))?.0))
+}
+
+fn clippy(_: bool) -> Result<Count> {
+    let arguments = ["clippy", "--quiet", "--workspace", "--all-targets", "--", "-D", "warnings"];
+    Ok(Count::one(watch(cargo().args(arguments))?.0))
+}
+
+fn docs(_: bool) -> Result<Count> {
+    let arguments = ["doc", "--quiet", "--workspace", "--no-deps", "--document-private-items"];
+    Ok(Count::one(watch(cargo().args(arguments).env("RUSTDOCFLAGS", "-D warnings"))?.0))
+}
+
+fn unit(_: bool) -> Result<Count> {
+    let mut command = cargo();
+    match debian::has_program("cargo-nextest") {
+        true => command.args(["nextest", "run", "--no-tests=pass"]),
+        false => command.args(["test", "--lib", "--bins", "--tests"]),
+    };
+    counted(command.args(["--no-fail-fast", "--workspace", "--exclude", "hartwright-tests"]))
+}
+
+fn doctests(_: bool) -> Result<Count> {
+    let arguments = ["test", "--doc", "--no-fail-fast", "--workspace"];
+    counted(cargo().args(arguments))
+}
+
+fn machines(_: bool) -> Result<Count> {
+    let (built, _) = watch(cargo().args(["build", "--release", "--package", "hartwright"]))?;
+    ensure!(built, "hartwright does not build");
+    counted(whole_machines().env("HARTWRIGHT_BIN", target().join("release/hartwright")))
+}
+
+fn peer(_: bool) -> Result<Count> {
+    counted(whole_machines().env("HARTWRIGHT_PEER", "qemu"))
+}
+
+fn whole_machines() -> Command {
+    let mut command = cargo();
+    match debian::has_program("cargo-nextest") {
+        true => command.args(["nextest", "run", "--status-level", "all", "--final-status-level", "slow"]),
+        false => command.args(["test", "--lib", "--tests"]),
+    };
+    command.args(["--no-fail-fast", "--release", "--package", "hartwright-tests"]);
+    command
+}
+
+/// Compilers of other versions write other bytes, so the comparison is made with the recorded one only.
+fn firmware(_: bool) -> Result<Count> {
+    let folder = workspace().join("guest");
+    let version = Command::new("riscv64-linux-gnu-gcc").arg("--version").output();
+    let version = version.context("riscv64-linux-gnu-gcc (package gcc-riscv64-linux-gnu)")?;
+    let version = first_line(&String::from_utf8_lossy(&version.stdout));
+    let recorded = fs::read_to_string(folder.join("compiler.txt")).unwrap_or_default();
+    let built = target().join("monitor.bin");
+    let (succeeded, _) = watch(Command::new("sh").arg(folder.join("build.sh")).arg(&built))?;
+    ensure!(succeeded, "guest/build.sh failed");
+    if version != first_line(&recorded) {
+        let note = format!("built, not compared: by {version}, committed by {}", first_line(&recorded));
+        return Ok(Count { note, ..Count::one(true) });
+    }
+    let same = fs::read(&built)? == fs::read(folder.join("monitor.bin")).context("guest/monitor.bin")?;
+    ensure!(same, "guest/monitor.bin is not what guest/build.sh makes: run it, and commit the result");
+    Ok(Count::one(true))
+}
+
+fn deny(full: bool) -> Result<Count> {
+    if !debian::has_program("cargo-deny") {
+        if !full {
+            return Ok(Count {
+                note: "skipped: cargo-deny is not installed (--full does it)".into(),
+                ..Count::default()
+            });
+        }
+        let (installed, _) = watch(cargo().args(["install", "--quiet", "--locked", "cargo-deny"]))?;
+        ensure!(installed, "cargo-deny cannot be installed");
+    }
+    Ok(Count::one(watch(cargo().args(["deny", "check", "licenses", "bans", "sources"]))?.0))
+}
+
+impl Count {
+    fn one(held: bool) -> Count {
+        Count { passed: held.into(), failed: (!held).into(), note: String::new() }
+    }
+}
+
+/// Runs a test program and counts by its summary.
+fn counted(command: &mut Command) -> Result<Count> {
+    let (succeeded, output) = watch(command)?;
+    let mut count = count(&output);
+    if !succeeded && count.failed == 0 {
+        count.failed = 1;
+        count.note = "it ended before its summary".into();
+    }
+    Ok(count)
+}
+
+/// What the summaries of nextest (`Summary ... 3 tests run: 2 passed (1 slow), 1 failed`) and of
+/// `cargo test` (`test result: FAILED. 2 passed; 1 failed; ...`) in `output` add up to.
+fn count(output: &str) -> Count {
+    let mut total = Count::default();
+    for line in output.lines() {
+        let line = line.trim_start();
+        let nextest = line.strip_prefix("Summary [").and_then(|rest| rest.split_once(" run: "));
+        let cargo = line.strip_prefix("test result: ").and_then(|rest| rest.split_once(". "));
+        let Some((_, counts)) = nextest.or(cargo) else { continue };
+        for part in counts.split([',', ';']) {
+            let mut words = part.split_whitespace();
+            let number = words.next().and_then(|word| word.parse::<usize>().ok()).unwrap_or(0);
+            match words.next() {
+                Some("passed") => total.passed += number,
+                Some("failed" | "timed" | "exec") => total.failed += number,
+                _ => {}
+            }
+        }
+    }
+    total
+}
+
+/// Runs `command`, showing its output while collecting it; answers whether it succeeded, and the output.
+fn watch(command: &mut Command) -> Result<(bool, String)> {
+    let name = format!("{command:?}");
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("cannot start {name}"))?;
+    let errors = child.stderr.take().map(|stream| thread::spawn(|| relay(stream, io::stderr())));
+    let output = child.stdout.take().map(|stream| relay(stream, io::stdout())).unwrap_or_default();
+    let errors = errors.and_then(|thread| thread.join().ok()).unwrap_or_default();
+    Ok((child.wait()?.success(), output + &errors))
+}
+
+/// Copies `from` to `to` line by line; answers all of it.
+fn relay(from: impl io::Read, mut to: impl Write) -> String {
+    let mut from = BufReader::new(from);
+    let mut all = Vec::new();
+    let mut start = 0;
+    while from.read_until(b'\n', &mut all).is_ok_and(|count| count > 0) {
+        let _ = to.write_all(&all[start..]);
+        start = all.len();
+    }
+    String::from_utf8_lossy(&all).into_owned()
+}
+
+fn first_line(text: &str) -> String {
+    text.lines().next().unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn summaries_of_both_runners_are_counted() {
+        let nextest =
+            "     Summary [  18.112s] 13 tests run: 11 passed (2 slow), 1 failed, 1 timed out, 3 skipped\n";
+        assert_eq!(count(nextest), Count { passed: 11, failed: 2, note: String::new() });
+        let one = "     Summary [   0.112s] 1 test run: 1 passed, 0 skipped\n";
+        assert_eq!(count(one), Count { passed: 1, failed: 0, note: String::new() });
+        let cargo = "test result: ok. 4 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.00s\n\
+                     test result: FAILED. 2 passed; 1 failed; 0 ignored\n";
+        assert_eq!(count(cargo), Count { passed: 6, failed: 1, note: String::new() });
+    }
+
+    #[test]
+    fn the_table_ends_with_the_totals_on_a_line_of_their_own() {
+        let rows = [
+            ("unit", Count { passed: 3, failed: 1, note: String::new() }, Duration::from_millis(1500)),
+            ("deny", Count { note: "skipped".into(), ..Count::default() }, Duration::ZERO),
+        ];
+        let expected = "\
+suite       passed  failed      time
+unit             3       1     1.5 s
+deny             0       0     0.0 s  skipped
+all              3       1     1.5 s
+
+3 passed, 1 failed
+";
+        assert_eq!(table(&rows), expected);
+    }
+
+    #[test]
+    fn a_program_that_fails_without_a_summary_is_one_failure() {
+        let count = counted(Command::new("sh").args(["-c", "echo no summary; exit 3"])).unwrap();
+        assert_eq!((count.passed, count.failed), (0, 1));
+    }
+}
