@@ -49,7 +49,7 @@ fn run(arguments: &[String]) -> Result<bool> {
         bail!("there is no chore called {name}\n\n{}", help());
     };
     if rest.iter().any(|word| is_help(word)) {
-        println!("cargo xtask {} {}\n\n{}", chore.name, chore.usage, chore.about);
+        println!("cargo xtask {} {}\n\n{}\n", chore.name, chore.usage, chore.about);
         print!("{}", (chore.more)()?);
         return Ok(true);
     }
