@@ -153,11 +153,12 @@ fn compare_from_integers<F: Oracle>(seed: u64) {
                 ),
                 ("u64", integer::from_u64::<F>(x, rm), with_flags(|| F::bits(&F::Soft::from_u64(x, m)))),
             ] {
-                let (ours_shown, theirs_shown) = (shown::<F>(ours), shown::<F>(theirs));
                 assert!(
                     ours == theirs,
-                    "{x:#x} as {name} to F{}, {rm:?}: {ours_shown}, but SoftFloat says {theirs_shown}",
-                    F::BITS
+                    "{x:#x} as {name} to F{}, {rm:?}: {}, but SoftFloat says {}",
+                    F::BITS,
+                    shown::<F>(ours),
+                    shown::<F>(theirs)
                 );
             }
         }
