@@ -25,7 +25,9 @@ pub trait Reader: Copy {
     fn set_f(self, r: u8, v: Self::Float);
     /// A known value, sign-extended.
     fn constant(self, v: i64) -> Self::Value;
-    /// Goes to `to`, whose lowest bit is ignored.
+    /// `to`, if instructions may begin there: where those of 16 bits are not known, it must be a multiple of 4.
+    fn landing(self, to: Self::Value) -> Result<Self::Value, Self::Stop>;
+    /// Goes to `to`, a [`landing`](Self::landing), whose lowest bit is ignored.
     fn jump(self, to: Self::Value) -> Result<(), Self::Stop>;
     /// Goes to `to` if `cond` is not zero.
     fn jump_if(self, cond: Self::Value, to: u64) -> Result<(), Self::Stop>;

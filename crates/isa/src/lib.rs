@@ -1,1 +1,20 @@
-//! To be written: see ARCHITECTURE.md.
+//! RISC-V instructions: one file an extension, one row an instruction.
+//!
+//! From each row come the decoder, the disassembler, the tests' list, and a meaning for every
+//! [`Reader`](hartwright_ir::Reader). This crate knows no hart, no memory and no host.
+
+#![forbid(unsafe_code)]
+
+pub mod cpu;
+pub mod csr;
+mod decode;
+mod extension;
+mod extensions;
+mod names;
+mod pseudo;
+mod row;
+
+pub use decode::{Decoded, Decoder, handler, rows};
+pub use extension::{Ext, ExtSet};
+pub use names::{FLOAT_NAMES, INT_NAMES};
+pub use row::{Compressed, Format, Insn, RowId, Widths};

@@ -1,0 +1,47 @@
+//! The tables, one file an extension. A new extension is a file here, a line in [`tables!`], and its name in
+//! `extension.rs`.
+
+pub(crate) mod compressed;
+
+use crate::{decode::Decoded, row::Insn};
+use hartwright_ir::Reader;
+
+tables! {
+    i::all, i::rv64, m::all, m::rv64, a::all, a::rv64, f::all, f::rv64, d::all, d::rv64,
+    zicsr::all, zifencei::all, zihintpause::all, zawrs::all, zicond::all, zicbom::all, zicbop::all, zicboz::all,
+    zba::all, zba::rv64, zbb::all, zbb::rv32, zbb::rv64, zbc::all, zbs::all, zbs::rv64,
+    privileged::all, svinval::all,
+}
+
+mod a;
+mod d;
+mod f;
+mod i;
+mod m;
+mod privileged;
+mod svinval;
+mod zawrs;
+mod zba;
+mod zbb;
+mod zbc;
+mod zbs;
+mod zicbom;
+mod zicbop;
+mod zicboz;
+mod zicond;
+mod zicsr;
+mod zifencei;
+mod zihintpause;
+
+macro_rules! tables {
+    ($($file:ident :: $table:ident),* $(,)?) => {
+        /// Every table, in the order of the manual.
+        pub(crate) const TABLES: &[&[Insn]] = &[$($file::$table::TABLE),*];
+
+        /// The meaning of row `row` of table `table` to one kind of reader.
+        pub(crate) fn meaning<R: Reader>(table: u8, row: u8) -> fn(&Decoded, R) -> Result<(), R::Stop> {
+            [$($file::$table::meaning::<R>),*][table as usize](row)
+        }
+    };
+}
+use tables;
