@@ -1,1 +1,95 @@
-//! To be written: see ARCHITECTURE.md.
+//! What a device is: registers as a table, lines out, pins in, queues to the host; the lock is around it, not in it.
+//!
+//! A device is three groups of fields: configuration (its properties), wiring (what [`Device::realize`] gave it)
+//! and a plain `State` whose default is reset. It is `&mut self` throughout; [`Locked`] is what the bus and the
+//! lines hold.
+
+#![forbid(unsafe_code)]
+
+mod conforms;
+mod locked;
+pub mod log;
+mod port;
+pub mod regs;
+mod wiring;
+
+pub use conforms::conforms;
+pub use hartwright_mem::{BusError, Mmio};
+pub use hartwright_objects::Error;
+pub use hartwright_wire::{Alarm, Clock, Line, Mtime, Sink};
+pub use locked::Locked;
+pub use port::{CharPort, Outward};
+pub use regs::{Access, Field, Otherwise, Register, Registers, Table};
+pub use wiring::{Output, Power, Prop, Request, Target, Wiring};
+
+#[doc(hidden)]
+pub use serde;
+
+use hartwright_objects::Object;
+
+/// Pins from this number on are a device's own: wake-ups of its alarms and ports, which no line of a board reaches.
+pub const OWN: u32 = 1 << 31;
+
+/// Something with registers that can be wired.
+///
+/// The order of calls: properties are set, [`realize`](Self::realize) once, [`reset`](Self::reset), then the rest
+/// in any order. Every call has the device to itself.
+pub trait Device: Object + Registers {
+    /// Takes what it is wired to, and checks its properties against each other.
+    ///
+    /// # Errors
+    /// A property has a value that no such device can have.
+    fn realize(&mut self, wiring: Wiring) -> Result<(), Error>;
+
+    /// Back to the state of power-on; lines follow.
+    fn reset(&mut self);
+
+    /// Reads `size` (1, 2, 4 or 8) bytes of registers.
+    ///
+    /// # Errors
+    /// The access faults; the guest gets an access fault.
+    fn read(&mut self, offset: u64, size: u8) -> Result<u64, BusError> {
+        regs::read(self, offset, size)
+    }
+
+    /// Writes the low `size` (1, 2, 4 or 8) bytes of `value` to registers.
+    ///
+    /// # Errors
+    /// The access faults; the guest gets an access fault.
+    fn write(&mut self, offset: u64, size: u8, value: u64) -> Result<(), BusError> {
+        regs::write(self, offset, size, value)
+    }
+
+    /// An input changed: a pin below [`inputs`](Self::inputs), or one of its own from [`OWN`] on.
+    fn input(&mut self, pin: u32, level: bool) {
+        let _ = (pin, level);
+    }
+
+    /// How many pins other devices can drive; an interrupt controller has some.
+    fn inputs(&self) -> u32 {
+        0
+    }
+
+    /// The lines it drives, in the order of [`Wiring::lines`]. They may depend on properties.
+    fn outputs(&self) -> Vec<Output> {
+        vec![]
+    }
+
+    /// Bytes of guest address space; they may depend on properties.
+    fn size(&self) -> u64 {
+        self.table().size
+    }
+
+    /// Its `compatible` strings, most special first. None: it has no node in the device tree.
+    fn compatible(&self) -> &'static [&'static str];
+
+    /// The generic name of its node in the device tree (`serial` of `serial@10000000`).
+    fn node(&self) -> &'static str {
+        "device"
+    }
+
+    /// What its node says besides `compatible`, `reg` and `interrupts`.
+    fn describe(&self) -> Vec<(&'static str, Prop)> {
+        vec![]
+    }
+}

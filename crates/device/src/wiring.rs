@@ -1,0 +1,146 @@
+//! What a device is wired to, and what it tells the one who wires it.
+
+use crate::{CharPort, Clock, Line, Mtime, Sink};
+use std::{fmt, sync::Arc};
+
+/// All that a device is given from outside.
+///
+/// `Wiring::default()` is a device on a bench: no line goes anywhere, its clock stands.
+#[derive(Clone)]
+pub struct Wiring {
+    /// What messages call the device: its id or path.
+    pub name: String,
+    /// One for each of [`Device::outputs`](crate::Device::outputs); what is missing is unconnected.
+    pub lines: Vec<Line>,
+    /// The machine's clock.
+    pub clock: Clock,
+    /// The machine timer.
+    pub mtime: Arc<Mtime>,
+    /// The host's end of a serial line.
+    pub chardev: CharPort,
+    /// Where to ask for power-off and reset.
+    pub power: Power,
+    /// The device itself, for its own alarms and ports; [`Locked::wire`](crate::Locked::wire) fills it in.
+    pub me: Arc<dyn Sink>,
+}
+
+struct Nobody;
+
+impl Sink for Nobody {
+    fn set(&self, _: u32, _: bool) {}
+}
+
+impl Default for Wiring {
+    fn default() -> Self {
+        let clock = Clock::new();
+        Wiring {
+            name: String::new(),
+            lines: vec![],
+            mtime: Mtime::new(clock.clone(), 10_000_000),
+            clock,
+            chardev: CharPort::default(),
+            power: Power::default(),
+            me: Arc::new(Nobody),
+        }
+    }
+}
+
+impl Wiring {
+    /// Line number `output`.
+    pub fn line(&self, output: usize) -> Line {
+        self.lines.get(output).cloned().unwrap_or_default()
+    }
+
+    /// A line to pin `pin` of the device itself, for its alarms.
+    pub fn own(&self, pin: u32) -> Line {
+        Line::new(self.me.clone(), pin)
+    }
+}
+
+/// A line that a device drives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Output {
+    /// What the device's manual calls it.
+    pub name: String,
+    /// Where it wants to go.
+    pub target: Target,
+}
+
+/// Where an output wants to go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// To an input of an interrupt controller, which the board chooses.
+    Interrupt,
+    /// To one bit of one hart's `mip`.
+    Hart {
+        /// The hart's index in the machine.
+        hart: u32,
+        /// 3 MSIP, 7 MTIP, 9 SEIP, 11 MEIP.
+        bit: u32,
+    },
+}
+
+impl Output {
+    /// An interrupt that the board connects.
+    pub fn interrupt(name: &str) -> Self {
+        Output { name: name.into(), target: Target::Interrupt }
+    }
+
+    /// A line to bit `bit` of a hart's `mip`.
+    pub fn hart(name: String, hart: u32, bit: u32) -> Self {
+        Output { name, target: Target::Hart { hart, bit } }
+    }
+}
+
+/// A property of a device-tree node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Prop {
+    /// Present, without a value.
+    Empty,
+    /// Cells.
+    Cells(Vec<u32>),
+    /// Texts.
+    Strings(Vec<String>),
+}
+
+/// What a device asks of the machine's power.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Request {
+    /// End, with this exit code.
+    Shutdown(u16),
+    /// Start again.
+    Reset,
+}
+
+/// Where requests of power go; the default drops them.
+#[derive(Clone, Default)]
+pub struct Power(Option<Arc<dyn Fn(Request) + Send + Sync>>);
+
+impl Power {
+    /// Requests go to `post`, which must queue them and return.
+    pub fn new(post: impl Fn(Request) + Send + Sync + 'static) -> Self {
+        Power(Some(Arc::new(post)))
+    }
+
+    /// Asks for the end of the machine with exit code `code`.
+    pub fn shutdown(&self, code: u16) {
+        self.post(Request::Shutdown(code));
+    }
+
+    /// Asks for a reset of the machine.
+    pub fn reset(&self) {
+        self.post(Request::Reset);
+    }
+
+    fn post(&self, request: Request) {
+        if let Some(post) = &self.0 {
+            post(request);
+        }
+    }
+}
+
+impl fmt::Debug for Power {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "Power" } else { "Power(nowhere)" })
+    }
+}
