@@ -62,8 +62,8 @@ pub(crate) fn soft_add<F: Format>(a: u64, b: u64, rm: Rounding) -> (u64, Flags) 
     let (large, small) = if magnitude::<F>(a) >= magnitude::<F>(b) { (a, b) } else { (b, a) };
     let negative = is_negative::<F>(large);
 
-    // Subnormals and zero are the significands without a leading one at the least normal exponent. Bit 62 is the
-    // leading one's place, so that a sum has room to carry and a difference keeps enough bits below.
+    // Subnormals and zero are the significands without a leading one at the least normal exponent. Bit 62 is
+    // the leading one's place, so that a sum has room to carry and a difference keeps enough bits below.
     let aligned = |x: u64| {
         let leading_one = if exponent::<F>(x) == 0 { 0 } else { F::FRAC + 1 };
         (x & F::FRAC | leading_one) << (62 - F::FRAC_BITS)
@@ -130,12 +130,14 @@ pub(crate) fn soft_div<F: Format>(a: u64, b: u64, rm: Rounding) -> (u64, Flags) 
     let less = dividend < divisor;
     let dividend = dividend << less as u32;
 
-    // The host's quotient, in [1, 2), is the nearest of 53 bits. The remainder's sign then says on which side of it the
-    // true quotient lies, and that the remainder is below half the divisor lets 64-bit arithmetic wrap.
+    // The host's quotient, in [1, 2), is the nearest of 53 bits. The remainder's sign then says on which side
+    // of it the true quotient lies, and that the remainder is below half the divisor lets 64-bit arithmetic
+    // wrap.
     let nearest = ((dividend as f64 / divisor as f64) * (1u64 << 52) as f64) as u64;
     let remainder = (dividend << 52).wrapping_sub(nearest.wrapping_mul(divisor)) as i64;
     let significand = (nearest << 11).wrapping_add_signed(remainder.signum());
-    // The quotient is at least one, so bit 63 stays set: where the nearest is one, the remainder is not negative.
+    // The quotient is at least one, so bit 63 stays set: where the nearest is one, the remainder is not
+    // negative.
     round::<F>(x.negative != y.negative, x.exponent - y.exponent - less as i32, significand, rm)
 }
 

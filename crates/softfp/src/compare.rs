@@ -49,8 +49,8 @@ pub fn leq<F: Format>(a: u64, b: u64) -> (u64, Flags) {
     if unordered::<F>(a, b) { (0, any_signalling::<F>(a, b)) } else { le::<F>(a, b) }
 }
 
-/// The smaller operand (FMIN: `minimumNumber` of IEEE 754-2019). −0 is below +0; one NaN gives the other operand, two
-/// give the canonical NaN; a signalling NaN raises NV either way.
+/// The smaller operand (FMIN: `minimumNumber` of IEEE 754-2019). −0 is below +0; one NaN gives the other
+/// operand, two give the canonical NaN; a signalling NaN raises NV either way.
 #[inline]
 #[must_use]
 pub fn min<F: Format>(a: u64, b: u64) -> (u64, Flags) {
@@ -78,9 +78,9 @@ pub fn maxm<F: Format>(a: u64, b: u64) -> (u64, Flags) {
     if unordered::<F>(a, b) { (F::NAN, any_signalling::<F>(a, b)) } else { max::<F>(a, b) }
 }
 
-/// The operand's class as one of ten bits (FCLASS; chapter "F", table "Format of result of FCLASS instruction"): from
-/// bit 0, −∞, negative normal, negative subnormal, −0, +0, positive subnormal, positive normal, +∞, signalling NaN,
-/// quiet NaN.
+/// The operand's class as one of ten bits (FCLASS; chapter "F", table "Format of result of FCLASS
+/// instruction"): from bit 0, −∞, negative normal, negative subnormal, −0, +0, positive subnormal, positive
+/// normal, +∞, signalling NaN, quiet NaN.
 #[inline]
 #[must_use]
 pub fn classify<F: Format>(a: u64) -> u64 {

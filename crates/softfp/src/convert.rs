@@ -1,8 +1,7 @@
 //! From one format to another, and to an integral value of the same format.
 
-use crate::format::sign_bit;
 use crate::format::{
-    Finite, Format, exponent, is_finite_nonzero, is_nan, is_negative, is_signalling, magnitude,
+    Finite, Format, exponent, is_finite_nonzero, is_nan, is_negative, is_signalling, magnitude, sign_bit,
 };
 use crate::round::{Flags, Rounding, round};
 
@@ -21,8 +20,8 @@ pub fn convert<From: Format, To: Format>(a: u64, rm: Rounding) -> (u64, Flags) {
     (sign_bit::<To>(is_negative::<From>(a)) | magnitude, Flags::NONE)
 }
 
-/// The value rounded to an integer in its own format, its sign kept (FROUND of Zfa; FROUNDNX with `exact`, which raises
-/// NX where the result differs from the operand).
+/// The value rounded to an integer in its own format, its sign kept (FROUND of Zfa; FROUNDNX with `exact`,
+/// which raises NX where the result differs from the operand).
 #[inline]
 #[must_use]
 pub fn round_to_int<F: Format>(a: u64, rm: Rounding, exact: bool) -> (u64, Flags) {

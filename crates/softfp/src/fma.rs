@@ -1,14 +1,14 @@
 //! Fused multiply-add: one rounding of an exact product and sum.
 
+use crate::arith::soft_mul;
 use crate::format::{
-    Finite, Format, is_finite_nonzero, is_infinite, is_nan, is_negative, is_signalling, is_zero,
+    Finite, Format, is_finite_nonzero, is_infinite, is_nan, is_negative, is_signalling, is_zero, sign_bit,
 };
-use crate::format::{magnitude, sign_bit};
 use crate::round::{Flags, Rounding, cancelled, invalid, round, shift_right_sticky_wide};
 
-/// `a × b + c` rounded once (FMADD). FMSUB, FNMSUB and FNMADD are the same with the signs of `a` and `c` flipped by the
-/// caller. Infinity times zero raises NV even where `c` is a quiet NaN (chapter "F", "Single-Precision Floating-Point
-/// Computational Instructions").
+/// `a × b + c` rounded once (FMADD). FMSUB, FNMSUB and FNMADD are the same after the caller has flipped the
+/// sign of `c`, of `a`, and of both. Infinity times zero raises NV even where `c` is a quiet NaN (chapter
+/// "F", "Single-Precision Floating-Point Computational Instructions").
 #[inline]
 #[must_use]
 pub fn fma<F: Format>(a: u64, b: u64, c: u64, rm: Rounding) -> (u64, Flags) {
@@ -27,8 +27,9 @@ pub(crate) fn soft_fma<F: Format>(a: u64, b: u64, c: u64, rm: Rounding) -> (u64,
     let (x, y, z) = (Finite::unpack::<F>(a), Finite::unpack::<F>(b), Finite::unpack::<F>(c));
     let negative = x.negative != y.negative;
 
-    // Both terms get their leading one at bit 126, so that a sum has room to carry. The product has at most 106 bits and
-    // the addend 53: a shift by one, the most that precedes a long cancellation, loses nothing of either.
+    // Both terms get their leading one at bit 126, so that a sum has room to carry. The product has at most
+    // 106 bits and the addend 53: a shift by one, the most that precedes a long cancellation, loses nothing
+    // of either.
     let product = u128::from(x.significand) * u128::from(y.significand);
     let carry = (product >> 127) as u32;
     let (product, product_exponent) = (product >> carry, x.exponent + y.exponent + carry as i32);

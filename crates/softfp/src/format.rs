@@ -1,4 +1,5 @@
-//! The three formats: where sign, exponent and fraction lie, and how a narrow value sits in a 64-bit register.
+//! The three formats: where sign, exponent and fraction lie, and how a narrow value sits in a 64-bit
+//! register.
 
 use crate::host::Host;
 
@@ -23,7 +24,8 @@ pub trait Format: Host + Copy + 'static {
     const INFINITY: u64 = (Self::EXP_MAX as u64) << Self::FRAC_BITS;
     /// The fraction's first bit, which tells a quiet NaN from a signalling one.
     const QUIET: u64 = 1 << (Self::FRAC_BITS - 1);
-    /// The NaN that every operation returns: positive, quiet, no payload (chapter "F", "NaN Generation and Propagation").
+    /// The NaN that every operation returns: positive, quiet, no payload (chapter "F", "NaN Generation and
+    /// Propagation").
     const NAN: u64 = Self::INFINITY | Self::QUIET;
 }
 
@@ -61,15 +63,16 @@ pub const fn canonical_nan<F: Format>() -> u64 {
     F::NAN
 }
 
-/// A value as it is written to a 64-bit register: every bit above the format is one (chapter "D", "NaN Boxing of
-/// Narrower Values").
+/// A value as it is written to a 64-bit register: every bit above the format is one (chapter "D", "NaN Boxing
+/// of Narrower Values").
 #[inline]
 #[must_use]
 pub const fn box_<F: Format>(bits: u64) -> u64 {
     bits | !(F::SIGN | F::ABS)
 }
 
-/// The value that an operation reads from a 64-bit register: the canonical NaN where the register is not properly boxed.
+/// The value that an operation reads from a 64-bit register: the canonical NaN where the register is not
+/// properly boxed.
 #[inline]
 #[must_use]
 pub const fn unbox<F: Format>(reg: u64) -> u64 {

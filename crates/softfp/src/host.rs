@@ -1,8 +1,10 @@
-//! The common case on the host: normal numbers, rounded to nearest even, with the one flag that can then arise.
+//! The common case on the host: normal numbers, rounded to nearest even, with the one flag that can then
+//! arise.
 //!
-//! The host's result is IEEE 754's. What it does not say without its status register is whether that result is exact, so
-//! each operation here finds the error by exact arithmetic, and gives up (`None`) where another flag or a NaN is
-//! possible. The host must round to nearest and keep subnormals, as every Rust program may assume.
+//! The host's result is IEEE 754's. What it does not say without its status register is whether that result
+//! is exact, so each operation here finds the error by exact arithmetic, and gives up (`None`) where another
+//! flag or a NaN is possible. The host must round to nearest and keep subnormals, as every Rust program may
+//! assume.
 
 use crate::format::{F16, F32, F64, Format, exponent};
 use crate::round::Flags;
@@ -79,8 +81,9 @@ impl Host for F32 {
 
     #[inline(always)]
     fn fma(a: u64, b: u64, c: u64) -> Option<(u64, Flags)> {
-        // The product is exact. The sum is rounded to odd, which keeps a later rounding to 24 bits right because 53 is
-        // at least twice 24 and two (Boldo and Melquiond, "Emulation of a FMA and correctly rounded sums").
+        // The product is exact. The sum is rounded to odd, which keeps a later rounding to 24 bits right
+        // because 53 is at least twice 24 and two (Boldo and Melquiond, "Emulation of a FMA and correctly
+        // rounded sums").
         let (product, addend) = (f64::from(single(a)) * f64::from(single(b)), f64::from(single(c)));
         let sum = product + addend;
         let z = sum - product;
@@ -97,8 +100,8 @@ impl Host for F64 {
     fn add(a: u64, b: u64) -> Option<(u64, Flags)> {
         let (x, y) = (f64::from_bits(a), f64::from_bits(b));
         let sum = x + y;
-        // Knuth's two-sum: `sum + error` is exactly `x + y` where nothing overflows, and below the bound nothing does. A
-        // sum needs no lower bound: one too small to be normal is exact.
+        // Knuth's two-sum: `sum + error` is exactly `x + y` where nothing overflows, and below the bound
+        // nothing does. A sum needs no lower bound: one too small to be normal is exact.
         let z = sum - x;
         let error = (x - (sum - z)) + (y - z);
         (sum.abs() < f64::MAX / 4.0).then(|| (sum.to_bits(), Flags::NX.when(error != 0.0)))
@@ -133,13 +136,14 @@ impl Host for F64 {
 
     #[inline(always)]
     fn fma(a: u64, b: u64, c: u64) -> Option<(u64, Flags)> {
-        // Built for an x86-64 without FMA this calls the C library, which picks the instruction at start: 6 ns with the
-        // check below, where the software takes 12.
+        // Built for an x86-64 without FMA this calls the C library, which picks the instruction at start: 6
+        // ns with the check below, where the software takes 12.
         let result = f64::from_bits(a).mul_add(f64::from_bits(b), f64::from_bits(c)).to_bits();
         if !is_normal(a) || !is_normal(b) || !is_normal(c) || !is_safe::<Self>(result) {
             return None;
         }
-        // In units of the product's last place, modulo 2⁶⁴: where `a × b + c` and the result differ here, they differ.
+        // In units of the product's last place, modulo 2⁶⁴: where `a × b + c` and the result differ here,
+        // they differ.
         let scale = F64::BIAS + F64::FRAC_BITS as i32 - exponent::<F64>(a) - exponent::<F64>(b);
         let (scale_c, scale_result) = (scale + exponent::<F64>(c), scale + exponent::<F64>(result));
         if scale_c < 0 || scale_result < 0 {
@@ -188,8 +192,8 @@ const fn significand(a: u64) -> u64 {
     a & F64::FRAC | 1 << F64::FRAC_BITS
 }
 
-/// Whether `x × y` is exactly `z`, where all are normal and one of them is what another two gave, rounded to nearest.
-/// Both sides are integers of about 106 bits that differ by less than 2⁵⁴, so that 64 bits tell.
+/// Whether `x × y` is exactly `z`, where all are normal and one of them is what another two gave, rounded to
+/// nearest. Both sides are integers of about 106 bits that differ by less than 2⁵⁴, so that 64 bits tell.
 #[inline(always)]
 const fn is_product(x: u64, y: u64, z: u64) -> bool {
     let scale =

@@ -1,5 +1,5 @@
-//! To integers and back. A value that does not fit saturates, raises NV and not NX, and a NaN counts as +∞ (chapter
-//! "F", table "Domains of float-to-integer conversions and behavior for invalid inputs").
+//! To integers and back. A value that does not fit saturates, raises NV and not NX, and a NaN counts as +∞
+//! (chapter "F", table "Domains of float-to-integer conversions and behavior for invalid inputs").
 
 use crate::format::{F64, Finite, Format, is_finite_nonzero, is_infinite, is_nan, is_negative, is_zero};
 use crate::round::{Flags, Rounding, round};
@@ -61,8 +61,8 @@ pub fn from_u64<F: Format>(x: u64, rm: Rounding) -> (u64, Flags) {
     from_integer::<F>(false, x, rm)
 }
 
-/// A binary64 towards zero and then modulo 2³², sign-extended to 64 bits (FCVTMOD.W.D of Zfa). The flags are those of
-/// FCVT.W.D; infinities and NaNs give 0.
+/// A binary64 towards zero and then modulo 2³², sign-extended to 64 bits (FCVTMOD.W.D of Zfa). The flags are
+/// those of FCVT.W.D; infinities and NaNs give 0.
 #[inline]
 #[must_use]
 pub fn fcvtmod_w_d(a: u64) -> (u64, Flags) {

@@ -1,9 +1,11 @@
-//! IEEE 754 arithmetic in binary16, binary32 and binary64 with RISC-V's rules, as pure functions from bits to bits and flags.
+//! IEEE 754 arithmetic in binary16, binary32 and binary64 with RISC-V's rules, as pure functions from bits to
+//! bits and flags.
 //!
-//! A value is the low bits of a `u64`; bits above the format's width are ignored on the way in and zero on the way
-//! out. Every function returns its result beside the exception flags that it raised, and the caller accrues them into
-//! `fcsr`. Three rules are RISC-V's rather than IEEE 754's (unprivileged manual, chapter "F"): a NaN result is always
-//! the canonical NaN, tininess is detected after rounding, and a conversion that does not fit saturates.
+//! A value is the low bits of a `u64`; bits above the format's width are ignored on the way in and zero on
+//! the way out. Every function returns its result beside the exception flags that it raised, and the caller
+//! accrues them into `fcsr`. Three rules are RISC-V's rather than IEEE 754's (unprivileged manual, chapter
+//! "F"): a NaN result is always the canonical NaN, tininess is detected after rounding, and a conversion that
+//! does not fit saturates.
 //!
 //! ```
 //! use hartwright_softfp::{F64, Flags, Rounding, add};
@@ -13,8 +15,8 @@
 //! assert_eq!(flags, Flags::NX);
 //! ```
 //!
-//! The crate knows no registers, no rounding-mode field and no host flags: it never reads or writes the host's
-//! floating-point environment, which it takes to be the one Rust programs start with.
+//! The crate knows no registers, no rounding-mode field and no host flags: it never reads or writes the
+//! host's floating-point environment, which it takes to be the one Rust programs start with.
 
 #![forbid(unsafe_code)]
 

@@ -21,8 +21,8 @@ pub enum Rounding {
 }
 
 impl Rounding {
-    /// The mode that a value of `frm` names, or `None` for the reserved values 5 and 6, for 7 (dynamic) and for what
-    /// does not fit the field.
+    /// The mode that a value of `frm` names, or `None` for the reserved values 5 and 6, for 7 (dynamic) and
+    /// for what does not fit the field.
     #[inline]
     #[must_use]
     pub const fn from_bits(bits: u8) -> Option<Self> {
@@ -36,8 +36,8 @@ impl Rounding {
         }
     }
 
-    /// Whether a magnitude grows by one unit in the last place: `odd` is the parity of what is kept, `rest` what is
-    /// dropped as a fraction of 2⁶⁴.
+    /// Whether a magnitude grows by one unit in the last place: `odd` is the parity of what is kept, `rest`
+    /// what is dropped as a fraction of 2⁶⁴.
     #[inline(always)]
     pub(crate) const fn grows(self, negative: bool, odd: bool, rest: u64) -> bool {
         const HALF: u64 = 1 << 63;
@@ -110,8 +110,8 @@ pub(crate) const fn shift_right_sticky_wide(value: u128, by: u32) -> u128 {
     value >> by | (value & !(u128::MAX << by) != 0) as u128
 }
 
-/// Stores `significand × 2^(exponent - 63)`: bit 63 of the significand is set, and bit 0 may stand for any number of
-/// lower bits, not all zero.
+/// Stores `significand × 2^(exponent - 63)`: bit 63 of the significand is set, and bit 0 may stand for any
+/// number of lower bits, not all zero.
 #[inline(always)]
 pub(crate) fn round<F: Format>(
     negative: bool,
@@ -128,7 +128,8 @@ pub(crate) fn round<F: Format>(
     }
     let kept = significand >> (63 - F::FRAC_BITS);
     let rest = significand << (F::FRAC_BITS + 1);
-    // `kept` holds the leading one, which adds one to the exponent field; a carry out of the fraction adds another.
+    // `kept` holds the leading one, which adds one to the exponent field; a carry out of the fraction adds
+    // another.
     let packed = ((biased - 1) as u64) << F::FRAC_BITS;
     let packed = packed + kept + rm.grows(negative, kept & 1 != 0, rest) as u64;
     if packed >= F::INFINITY {
@@ -149,8 +150,8 @@ fn round_tiny<F: Format>(negative: bool, biased: i32, significand: u64, rm: Roun
     (sign_bit::<F>(negative) | packed, flags)
 }
 
-/// Whether the value, rounded as though its exponent had no lower bound, still lies below the smallest normal number:
-/// RISC-V detects tininess after rounding.
+/// Whether the value, rounded as though its exponent had no lower bound, still lies below the smallest normal
+/// number: RISC-V detects tininess after rounding.
 #[inline(always)]
 fn is_tiny<F: Format>(negative: bool, biased: i32, significand: u64, rm: Rounding) -> bool {
     let kept = significand >> (63 - F::FRAC_BITS);
@@ -159,7 +160,8 @@ fn is_tiny<F: Format>(negative: bool, biased: i32, significand: u64, rm: Roundin
     biased < 0 || !carries
 }
 
-/// A result too large for the format: infinity, or the largest finite number where the mode rounds towards zero.
+/// A result too large for the format: infinity, or the largest finite number where the mode rounds towards
+/// zero.
 #[cold]
 #[inline(never)]
 fn overflow<F: Format>(negative: bool, rm: Rounding) -> (u64, Flags) {

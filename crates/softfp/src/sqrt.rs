@@ -23,8 +23,8 @@ pub(crate) fn soft_sqrt<F: Format>(a: u64, rm: Rounding) -> (u64, Flags) {
     let odd = x.exponent & 1;
     let radicand = x.significand >> 11 << odd;
 
-    // The host's root, in [1, 2), is the nearest of 53 bits; the remainder's sign then says on which side of it the true
-    // root lies. Its magnitude is at most the root's, so 64-bit arithmetic may wrap.
+    // The host's root, in [1, 2), is the nearest of 53 bits; the remainder's sign then says on which side of
+    // it the true root lies. Its magnitude is at most the root's, so 64-bit arithmetic may wrap.
     let unit = (1u64 << 52) as f64;
     let nearest = ((radicand as f64 / unit).sqrt() * unit) as u64;
     let remainder = (radicand << 52).wrapping_sub(nearest.wrapping_mul(nearest)) as i64;

@@ -1,4 +1,5 @@
-//! Every function against SoftFloat's RISC-V build, or against the manual's tables where SoftFloat has no such function.
+//! Every function against SoftFloat's RISC-V build, or against the manual's tables where SoftFloat has no
+//! such function.
 
 mod against_softfloat;
 mod by_the_manual;

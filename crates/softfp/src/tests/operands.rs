@@ -55,7 +55,8 @@ pub(super) fn edges<F: Format>() -> Vec<u64> {
     for limit in [31, 32, 63, 64].into_iter().filter(|&limit| limit < F::BIAS) {
         list.extend([power(limit) - 1, power(limit), power(limit) + 1]);
     }
-    // Ties around the 32-bit limits, where the format has fractions of that size: limit, limit ± 1/2, limit ± 1.
+    // Ties around the 32-bit limits, where the format has fractions of that size: limit, limit ± 1/2, limit ±
+    // 1.
     if F::FRAC_BITS > 32 {
         for limit in [i64::from(i32::MAX), i64::from(i32::MIN), i64::from(u32::MAX)] {
             let (limit, _) = from_i64::<F>(limit as u64, Rounding::Rne);

@@ -48,8 +48,8 @@ pub(super) fn mode(rm: Rounding) -> RoundingMode {
     }
 }
 
-/// Runs an operation of SoftFloat and collects the flags that it raised. SoftFloat keeps them a thread apart, in the bit
-/// order of `fcsr`.
+/// Runs an operation of SoftFloat and collects the flags that it raised. SoftFloat keeps them a thread apart,
+/// in the bit order of `fcsr`.
 pub(super) fn with_flags(operation: impl FnOnce() -> u64) -> (u64, Flags) {
     let mut flags = ExceptionFlags::from_bits(0);
     flags.set();
