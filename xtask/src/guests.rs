@@ -3,12 +3,30 @@
 use crate::{
     cache::{Cache, sha256},
     debian::{self, Archive},
-    initramfs,
+    initramfs, kallsyms,
     manifest::{Guest, Manifest},
     peers,
 };
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use std::{collections::BTreeMap, fs, path::Path};
+
+/// A file that is made here out of a fetched one.
+struct Made {
+    guest: &'static str,
+    from: &'static str,
+    to: &'static str,
+    make: fn(&[u8]) -> Result<Vec<u8>>,
+}
+
+const MADE: [Made; 2] = [
+    Made { guest: "busybox", from: "busybox", to: "initrd.gz", make: initramfs::build },
+    Made {
+        guest: "linux",
+        from: "vmlinux",
+        to: "vmlinux.sym",
+        make: |image| Ok(kallsyms::elf(&kallsyms::read(image)?)),
+    },
+];
 
 /// Fetches the guests `names`, or all of the manifest when there are none. `peers` asks for QEMU 11.
 pub fn fetch(names: &[String]) -> Result<()> {
@@ -78,11 +96,14 @@ fn fetch_one(
         let version = download(cache, guest, &archives[&key])?;
         format!("{version} fetched")
     };
-    if guest.name == "busybox" {
-        // Made anew each time: it costs a tenth of a second, and the script in it may have changed.
-        let program = fs::read(cache.file("busybox", "busybox")?)?;
-        let hash = cache.store(&initramfs::build(&program)?)?;
-        cache.link("busybox", "initrd.gz", &hash)?;
+    for made in MADE.iter().filter(|made| made.guest == guest.name) {
+        // Made anew each time: it costs a tenth of a second, and the recipe may have changed.
+        let from = fs::read(cache.file(made.guest, made.from)?)?;
+        match (made.make)(&from) {
+            Ok(bytes) => cache.link(made.guest, made.to, &cache.store(&bytes)?)?,
+            // A newer kernel may keep its symbols otherwise; it boots all the same.
+            Err(error) => eprintln!("note: {} cannot be made from {}: {error:#}", made.to, made.from),
+        }
     }
     Ok(how)
 }

@@ -7,6 +7,7 @@ pub mod debian;
 pub mod guests;
 pub mod initramfs;
 pub mod install;
+pub mod kallsyms;
 pub mod manifest;
 pub mod peers;
 pub mod suites;

@@ -164,7 +164,7 @@ fn whole_machines() -> Command {
         true => command.args(["nextest", "run", "--status-level", "all", "--final-status-level", "slow"]),
         false => command.args(["test", "--lib", "--tests"]),
     };
-    command.args(["--no-fail-fast", "--release", "--package", "hartwright-tests"]);
+    command.args(["--no-fail-fast", "--package", "hartwright-tests"]);
     command
 }
 
