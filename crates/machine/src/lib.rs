@@ -1,1 +1,29 @@
-//! To be written: see ARCHITECTURE.md.
+//! From a specification to a machine: choose, read, check, build, describe to the guest, boot.
+//!
+//! [`choose`] makes a [`MachineSpec`] of a name or file and the options; [`MachineSpec::check`] finds what makes no
+//! sense; [`device_tree`] tells the guest; [`Frame::new`] and [`Frame::wire`] make address space, devices and
+//! wires; [`plan`] reads firmware, kernel and so on, and [`Plan::load`] puts them into memory.
+
+#![forbid(unsafe_code)]
+
+mod boards;
+mod boot;
+mod build;
+mod check;
+mod loader_device;
+mod read;
+mod reset;
+mod source;
+mod spec;
+mod tree;
+mod write;
+
+pub use boards::{BOARDS, Board, Chosen, Options, boards, choose};
+pub use boot::{BootOptions, Plan, plan};
+pub use build::{Frame, Machine, Outside};
+pub use check::Checked;
+pub use loader_device::{LOADER_PROPERTIES, LoaderDevice};
+pub use reset::Reset;
+pub use source::{At, Problem, Source};
+pub use spec::{Boot, Cpu, Device, End, MachineSpec, Memory, Rows, Said};
+pub use tree::{CpuTree, device_tree};

@@ -1,0 +1,208 @@
+//! Makes the machine: address space, devices, wires, and the tree that names them all.
+
+use crate::{Checked, Device as DeviceSpec, End, MachineSpec};
+use hartwright_device::{CharPort, Clock, Device, Line, Locked, Mtime, Power, Sink, Target, Wiring};
+use hartwright_mem::AddressSpace;
+use hartwright_objects::{Abstract, BASES, Class, Node, Object};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+};
+
+/// A machine without harts: they come from the crate that runs them, which is above this one.
+pub struct Frame {
+    /// What it was made of.
+    pub spec: MachineSpec,
+    /// Its physical addresses.
+    pub space: Arc<AddressSpace>,
+    /// Its time, standing.
+    pub clock: Clock,
+    /// Its timer, which the harts' `time` shows.
+    pub mtime: Arc<Mtime>,
+    /// Its devices in the order of the specification.
+    pub devices: Vec<Arc<Locked<dyn Device>>>,
+    outputs: Vec<Vec<hartwright_device::Output>>,
+}
+
+/// A machine with everything in its place.
+pub struct Machine {
+    /// What it was made of.
+    pub spec: MachineSpec,
+    /// Its physical addresses.
+    pub space: Arc<AddressSpace>,
+    /// Its time.
+    pub clock: Clock,
+    /// Its timer.
+    pub mtime: Arc<Mtime>,
+    /// Its devices in the order of the specification; their names are there.
+    pub devices: Vec<Arc<Locked<dyn Device>>>,
+    /// The root of the object tree; the machine is at `/machine`.
+    pub root: Node,
+}
+
+/// What the outside gives a machine.
+#[derive(Default)]
+pub struct Outside {
+    /// The host's ends by name: `serial0`, and `-chardev` ids.
+    pub ports: HashMap<String, CharPort>,
+    /// Where requests of power-off and reset go.
+    pub power: Power,
+}
+
+/// A region of memory.
+#[derive(Object)]
+#[object(name = "memory-region", parent = "object")]
+struct MemoryRegion {
+    /// Its first address.
+    #[property(default = 0)]
+    addr: u64,
+    /// Its bytes.
+    #[property(default = 0)]
+    size: u64,
+    /// Whether the guest cannot write it.
+    #[property(default = false)]
+    readonly: bool,
+}
+
+/// A hart: where its registers are is the business of the crate that runs it.
+#[derive(Object)]
+#[object(name = "riscv-hart", parent = "cpu")]
+struct Hart {
+    /// Its `mhartid`.
+    #[property(default = 0)]
+    hartid: u64,
+    /// Its CPU model.
+    #[property(default = String::new())]
+    model: String,
+}
+
+/// The class of machines that come from a file.
+fn machine_class() -> &'static Class {
+    let class = BASES.iter().find(|class| class.name == "machine");
+    class.expect("BASES has the machine")
+}
+
+impl Frame {
+    /// The address space and devices of `checked`, nothing wired.
+    ///
+    /// # Errors
+    ///
+    /// The host has not that much memory.
+    pub fn new(checked: Checked) -> Result<Frame, String> {
+        let Checked { spec, devices, outputs } = checked;
+        let clock = Clock::new();
+        let mtime = Mtime::new(clock.clone(), *spec.timebase);
+        let mut map = AddressSpace::build();
+        for memory in &spec.memories {
+            let (name, base, size) = (memory.name.as_str(), *memory.base, *memory.size);
+            let fits = if memory.writable { map.ram(name, base, size) } else { map.rom(name, base, size) };
+            fits.map_err(|why| why.to_string())?;
+        }
+        let devices: Vec<_> = devices.into_iter().map(Locked::new).collect();
+        for (row, device) in spec.devices.iter().zip(&devices) {
+            map.mmio(&row.name, *row.base, *row.size, device.clone()).map_err(|why| why.to_string())?;
+        }
+        let space = map.finish().map_err(|why| why.to_string())?;
+        Ok(Frame { spec, space, clock, mtime, devices, outputs })
+    }
+
+    /// Wires the devices to each other, to `harts` (pins are bits of `mip`) and to the outside, and resets them.
+    ///
+    /// # Errors
+    ///
+    /// A chardev is not there, or a device refuses its properties.
+    pub fn wire(
+        self,
+        class: Option<&'static Class>,
+        harts: &[Arc<dyn Sink>],
+        outside: &Outside,
+    ) -> Result<Machine, String> {
+        let ends: HashMap<String, Arc<dyn Sink>> = (0..harts.len())
+            .map(|hart| format!("hart{hart}"))
+            .zip(harts.iter().cloned())
+            .chain(self.spec.devices.iter().map(|d| d.name.value.clone()).zip(self.devices.iter().map(sink)))
+            .collect();
+        let line = |end: &End| ends.get(&end.to).map_or(Line::default(), |to| Line::new(to.clone(), end.pin));
+        for ((row, device), outputs) in self.spec.devices.iter().zip(&self.devices).zip(&self.outputs) {
+            let lines = outputs.iter().map(|output| match output.target {
+                Target::Hart { hart, bit } => line(&End { to: format!("hart{hart}"), pin: bit }),
+                Target::Interrupt => {
+                    let end = row.lines.iter().find(|(name, _)| *name.value == output.name);
+                    end.map_or(Line::default(), |(_, end)| line(end))
+                }
+            });
+            let wiring = Wiring {
+                name: row.name.value.clone(),
+                lines: lines.collect(),
+                clock: self.clock.clone(),
+                mtime: self.mtime.clone(),
+                chardev: port(row, &outside.ports)?,
+                power: outside.power.clone(),
+                ..Wiring::default()
+            };
+            device.wire(wiring).map_err(|why| format!("device '{}': {why}", row.name))?;
+        }
+        let root = self.tree(class.unwrap_or_else(machine_class)).map_err(|why| why.to_string())?;
+        let Frame { spec, space, clock, mtime, devices, .. } = self;
+        Ok(Machine { spec, space, clock, mtime, devices, root })
+    }
+
+    fn tree(&self, class: &'static Class) -> Result<Node, hartwright_objects::Error> {
+        let root = Node::root(Abstract::container());
+        let machine = root.add("machine", Arc::new(Abstract(class)))?;
+        for memory in &self.spec.memories {
+            let (addr, size) = (*memory.base, *memory.size);
+            let region = MemoryRegion { addr, size, readonly: !memory.writable };
+            machine.add(&memory.name, Arc::new(Mutex::new(region)))?;
+        }
+        for hartid in 0..*self.spec.cpu.harts {
+            let hart = Hart { hartid, model: self.spec.cpu.model.value.clone() };
+            machine.add(&format!("hart{hartid}"), Arc::new(Mutex::new(hart)))?;
+        }
+        let mut nodes = HashMap::new();
+        for (row, device) in self.spec.devices.iter().zip(&self.devices) {
+            nodes.insert(&*row.name.value, machine.add(&row.name, device.clone())?);
+        }
+        // A line is a link of the one that drives it to the one that hears it.
+        for row in &self.spec.devices {
+            for (name, end) in &row.lines {
+                let to = nodes.get(&*end.to).cloned().or_else(|| machine.child(&end.to));
+                if let (Some(from), Some(to)) = (nodes.get(&*row.name.value), to) {
+                    from.link(name, &to);
+                }
+            }
+        }
+        Ok(root)
+    }
+}
+
+fn sink(device: &Arc<Locked<dyn Device>>) -> Arc<dyn Sink> {
+    device.clone()
+}
+
+/// The host's end of a device's port. A `serialN` that nobody gave is there, and leads nowhere.
+fn port(row: &DeviceSpec, ports: &HashMap<String, CharPort>) -> Result<CharPort, String> {
+    let Some(name) = &row.chardev else { return Ok(CharPort::default()) };
+    let serial = name.strip_prefix("serial").is_some_and(|n| n.parse::<u32>().is_ok());
+    match ports.get(name.as_str()) {
+        Some(port) => Ok(port.clone()),
+        None if serial => Ok(CharPort::default()),
+        None => Err(format!(
+            "device '{}': chardev '{name}' not found; it is a serial0, serial1, ... or the id of a -chardev",
+            row.name
+        )),
+    }
+}
+
+impl Machine {
+    /// Resets all devices; memory and harts are for others to reset ([`Plan::load`](crate::Plan::load)).
+    pub fn reset(&self) {
+        self.devices.iter().for_each(|device| device.reset());
+    }
+
+    /// The device of that name.
+    pub fn device(&self, name: &str) -> Option<&Arc<Locked<dyn Device>>> {
+        let index = self.spec.devices.iter().position(|device| *device.name == name)?;
+        self.devices.get(index)
+    }
+}

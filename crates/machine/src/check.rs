@@ -1,0 +1,349 @@
+//! Finds what makes no sense in a specification, and says where, as a compiler does.
+
+use crate::{At, Device, End, MachineSpec, Problem, Said, reset::Reset, write::hex};
+use hartwright_device as device;
+use hartwright_device::{Output, Target};
+use hartwright_objects::{Error, Globals, Registry, nearest};
+use std::collections::HashMap;
+
+/// The property by which an object learns how many harts there are; the checker sets it where it exists.
+const HARTS: &str = "num-harts";
+/// The bits of `mip` that a line can drive (privileged specification 1.13, 3.1.9).
+const HART_PINS: &[(u32, &str)] = &[(3, "MSIP"), (7, "MTIP"), (9, "SEIP"), (11, "MEIP")];
+/// RAM and ROM begin and end at pages, because that is what a hart translates by.
+const PAGE: u64 = hartwright_mem::PAGE;
+
+/// A specification that makes sense: its devices exist, with their properties set.
+pub struct Checked {
+    /// What was checked.
+    pub spec: MachineSpec,
+    /// Its devices in the order of the specification, not yet wired.
+    pub devices: Vec<Box<dyn device::Device>>,
+    /// The outputs of each device.
+    pub outputs: Vec<Vec<Output>>,
+}
+
+/// By input, the line that ends there and where it was said.
+type Users = HashMap<End, (String, At)>;
+
+/// Something that takes addresses.
+struct Range<'a> {
+    what: &'static str,
+    name: &'a Said<String>,
+    base: &'a Said<u64>,
+    size: u64,
+}
+
+impl Range<'_> {
+    fn end(&self) -> u64 {
+        self.base.saturating_add(self.size)
+    }
+}
+
+impl std::fmt::Display for Range<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} '{}' ({}..{})", self.what, self.name, hex(**self.base), hex(self.end()))
+    }
+}
+
+impl MachineSpec {
+    /// The devices of this machine, if all of it makes sense. `globals` are the defaults that `-global` changed.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong, in the order of the specification; at least one problem.
+    pub fn check(self, registry: &Registry, globals: &Globals) -> Result<Checked, Vec<Problem>> {
+        let mut problems = vec![];
+        self.check_harts(&mut problems);
+        self.check_names(&mut problems);
+        self.check_map(&mut problems);
+        self.check_boot(&mut problems);
+        let mut devices = vec![];
+        for spec in &self.devices {
+            match self.create(spec, registry, globals) {
+                Ok(device) => devices.push(device),
+                Err(mut found) => problems.append(&mut found),
+            }
+        }
+        // Where a line may end is known only when all devices are.
+        if devices.len() == self.devices.len() {
+            let outputs: Vec<_> = devices.iter().map(|device| device.outputs()).collect();
+            self.check_lines(&devices, &outputs, &mut problems);
+            if problems.is_empty() {
+                return Ok(Checked { spec: self, devices, outputs });
+            }
+        }
+        Err(problems)
+    }
+
+    fn check_harts(&self, problems: &mut Vec<Problem>) {
+        let cpu = &self.cpu;
+        let mut say = |at, message: String| problems.push(self.source.problem(at, message));
+        if *cpu.min == 0 || *cpu.max < *cpu.min || *cpu.max > 512 {
+            say(cpu.max.at, format!("from {} to {} harts are no range within 1 to 512", cpu.min, cpu.max));
+        } else if !(*cpu.min..=*cpu.max).contains(&cpu.harts) {
+            say(
+                cpu.harts.at,
+                format!("{} harts, but this machine takes from {} to {}", cpu.harts, cpu.min, cpu.max),
+            );
+        }
+        if !(1..=u64::from(u32::MAX)).contains(&self.timebase) {
+            say(
+                self.timebase.at,
+                format!("a timebase of {} Hz; the device tree takes 1 to 2^32 - 1", self.timebase),
+            );
+        }
+    }
+
+    fn check_names(&self, problems: &mut Vec<Problem>) {
+        let memories = self.memories.iter().map(|m| &m.name);
+        let mut known: HashMap<&str, &Said<String>> = HashMap::new();
+        for name in memories.chain(self.devices.iter().map(|d| &d.name)) {
+            let end = End { to: name.value.clone(), pin: 0 };
+            let message = if name.is_empty() || name.contains(['/', ':', ',', '=']) {
+                format!("'{name}' cannot name anything: a name is not empty and has no '/', ':', ',' or '='")
+            } else if end.hart().is_some() {
+                format!("'{name}' is the name of a hart")
+            } else if let Some(first) = known.insert(name, name) {
+                format!("a second '{name}'; the first is at {}", self.source.place(first.at))
+            } else {
+                continue;
+            };
+            problems.push(self.source.problem(name.at, message));
+        }
+    }
+
+    fn ranges(&self) -> Vec<Range<'_>> {
+        let memories = self.memories.iter().map(|m| {
+            let what = if m.writable { "ram" } else { "rom" };
+            Range { what, name: &m.name, base: &m.base, size: *m.size }
+        });
+        let devices = self.devices.iter();
+        let devices = devices.map(|d| Range { what: "device", name: &d.name, base: &d.base, size: *d.size });
+        memories.chain(devices).collect()
+    }
+
+    fn check_map(&self, problems: &mut Vec<Problem>) {
+        let mut say = |problem| problems.push(problem);
+        for memory in &self.memories {
+            let name = &memory.name;
+            let (base, size) = (*memory.base, *memory.size);
+            if !base.is_multiple_of(PAGE) || !size.is_multiple_of(PAGE) {
+                let (at, n) =
+                    if base.is_multiple_of(PAGE) { (memory.size.at, size) } else { (memory.base.at, base) };
+                let right = hex(n.checked_next_multiple_of(PAGE).unwrap_or(n / PAGE * PAGE));
+                let message = format!("memory '{name}' begins and ends at pages, and {} is none", hex(n));
+                say(self.source.problem(at, message).advise(format!("the next one is {right}")));
+            }
+        }
+        let ranges = self.ranges();
+        let sizes = self.memories.iter().map(|m| m.size.at).chain(self.devices.iter().map(|d| d.size.at));
+        for (index, (range, size_at)) in ranges.iter().zip(sizes).enumerate() {
+            if range.size == 0 {
+                let message = format!("{} '{}' has no bytes", range.what, range.name);
+                say(self.source.problem(size_at, message));
+            } else if range.base.checked_add(range.size - 1).is_none() {
+                let message = format!("{} '{}' passes the end of the address space", range.what, range.name);
+                say(self.source.problem(size_at, message));
+            } else if let Some(other) = ranges[..index]
+                .iter()
+                .find(|o| o.size > 0 && **o.base < range.end() && **range.base < o.end())
+            {
+                let message = format!("{range} overlaps {other} ({})", self.source.place(other.base.at));
+                let free = free(&ranges, range).map(|at| format!("{} is free", hex(at)));
+                say(self.source.problem(range.base.at, message).hint(free));
+            }
+        }
+        if !self.memories.iter().any(|m| m.writable) {
+            say(self.source.problem(None, "the machine has no RAM".to_owned()));
+        }
+    }
+
+    fn check_boot(&self, problems: &mut Vec<Problem>) {
+        let inside = |at: u64, len: u64, writable: Option<bool>| {
+            self.memories.iter().any(|m| {
+                at >= *m.base
+                    && at
+                        .checked_sub(*m.base)
+                        .and_then(|o| o.checked_add(len))
+                        .is_some_and(|end| end <= *m.size)
+                    && writable.is_none_or(|w| w == m.writable)
+            })
+        };
+        let reset = &self.boot.reset;
+        if !reset.is_multiple_of(8) || !inside(**reset, Reset::LEN, None) {
+            let message = format!(
+                "the reset code needs {} bytes of memory at a multiple of 8, and {} is no such place",
+                Reset::LEN,
+                hex(**reset)
+            );
+            problems.push(self.source.problem(reset.at, message));
+        }
+        let firmware = &self.boot.firmware;
+        if !inside(**firmware, 1, Some(true)) {
+            let message = format!("firmware goes into RAM, and at {} there is none", hex(**firmware));
+            problems.push(self.source.problem(firmware.at, message));
+        }
+    }
+
+    fn create(
+        &self,
+        spec: &Device,
+        registry: &Registry,
+        globals: &Globals,
+    ) -> Result<Box<dyn device::Device>, Vec<Problem>> {
+        let problem = |at, error: &Error| self.source.problem(at, error.to_string()).hint(error.hint());
+        let mut device = registry
+            .create::<dyn device::Device>(&spec.class, globals, [])
+            .map_err(|error| vec![problem(spec.class.at, &error)])?;
+        let mut problems = vec![];
+        if device.class().property(HARTS).is_ok() {
+            let given = (*self.cpu.harts).into();
+            problems.extend(device.give(HARTS, &given).err().map(|error| problem(self.cpu.harts.at, &error)));
+        }
+        for (name, value) in &spec.properties {
+            if let Err(error) = device.give(name, value) {
+                let unknown = matches!(error, Error::UnknownProperty { .. });
+                problems.push(problem(if unknown { name.at } else { value.at }, &error));
+            }
+        }
+        if problems.is_empty() && device.size() > *spec.size {
+            let message = format!(
+                "device '{}' has {} bytes of registers, and {} are too few",
+                spec.name,
+                hex(device.size()),
+                hex(*spec.size)
+            );
+            problems.push(self.source.problem(spec.size.at, message));
+        }
+        if problems.is_empty() { Ok(device) } else { Err(problems) }
+    }
+
+    fn check_lines(
+        &self,
+        devices: &[Box<dyn device::Device>],
+        outputs: &[Vec<Output>],
+        problems: &mut Vec<Problem>,
+    ) {
+        let mut users = Users::new();
+        let mut ports: HashMap<&str, &Said<String>> = HashMap::new();
+        for (spec, outputs) in self.devices.iter().zip(outputs) {
+            for output in outputs {
+                if let Target::Hart { hart, bit } = output.target
+                    && u64::from(hart) < *self.cpu.harts
+                {
+                    let end = End { to: format!("hart{hart}"), pin: bit };
+                    self.take(&mut users, end, spec, &output.name, spec.name.at, problems);
+                }
+            }
+            for (name, end) in &spec.lines {
+                if let Err(problem) = self.check_line(spec, outputs, name, end, devices) {
+                    problems.push(problem);
+                } else {
+                    self.take(&mut users, end.value.clone(), spec, name, end.at, problems);
+                }
+            }
+            let Some(port) = &spec.chardev else { continue };
+            if let Some(first) = ports.insert(port, port) {
+                let message = format!(
+                    "chardev '{port}' has a second user; the first is at {}",
+                    self.source.place(first.at)
+                );
+                problems.push(self.source.problem(port.at, message));
+            }
+        }
+    }
+
+    /// Notes the user of an input, of which there may be one.
+    fn take(
+        &self,
+        users: &mut Users,
+        end: End,
+        spec: &Device,
+        line: &str,
+        at: At,
+        problems: &mut Vec<Problem>,
+    ) {
+        let user = format!("'{}' of '{}'", line, spec.name);
+        if let Some((first, first_at)) = users.get(&end) {
+            let message =
+                format!("{user} ends at {end}, where {first} does ({})", self.source.place(*first_at));
+            let advice = "a second line there would undo what the first one says";
+            problems.push(self.source.problem(at, message).advise(advice));
+        } else {
+            users.insert(end, (user, at));
+        }
+    }
+
+    fn check_line(
+        &self,
+        spec: &Device,
+        outputs: &[Output],
+        name: &Said<String>,
+        end: &Said<End>,
+        devices: &[Box<dyn device::Device>],
+    ) -> Result<(), Problem> {
+        let lines = || outputs.iter().filter(|o| o.target == Target::Interrupt).map(|o| o.name.as_str());
+        if !lines().any(|line| line == name.value) {
+            let message = format!("device '{}' ({}) has no line '{name}'", spec.name, spec.class);
+            let near = nearest(name, lines()).map(|near| format!("did you mean '{near}'?"));
+            let all = lines().collect::<Vec<_>>().join(", ");
+            let all = if all.is_empty() { "it has none".to_owned() } else { format!("it has {all}") };
+            return Err(self.source.problem(name.at, message).advise(near.unwrap_or(all)));
+        }
+        let dangling = |message: String, advice: String| {
+            Err(self
+                .source
+                .problem(end.at, format!("line '{name}' of '{}' {message}", spec.name))
+                .advise(advice))
+        };
+        if let Some(hart) = end.hart() {
+            if hart >= *self.cpu.harts {
+                return dangling(
+                    format!("ends at hart {hart}, which is not there"),
+                    format!("harts are numbered from 0 to {}", *self.cpu.harts - 1),
+                );
+            }
+            if !HART_PINS.iter().any(|pin| pin.0 == end.pin) {
+                let pins = HART_PINS.iter().map(|(bit, name)| format!("{bit} ({name})"));
+                return dangling(
+                    format!("ends at bit {} of mip, which no line drives", end.pin),
+                    format!("lines drive {}", pins.collect::<Vec<_>>().join(", ")),
+                );
+            }
+            return Ok(());
+        }
+        let inputs = |index: usize| devices[index].inputs();
+        match self.devices.iter().position(|other| *other.name == end.to) {
+            Some(index) if end.pin < inputs(index) => Ok(()),
+            Some(index) if inputs(index) == 0 => dangling(
+                format!("ends at '{}', which has no inputs", end.to),
+                "an interrupt controller has some".into(),
+            ),
+            Some(index) => dangling(
+                format!("ends at input {} of '{}'", end.pin, end.to),
+                format!("its inputs are 0 to {}", inputs(index) - 1),
+            ),
+            None => {
+                let near = nearest(&end.to, self.devices.iter().map(|d| d.name.as_str()));
+                let near = near.map_or("it names no device and no hart".into(), |near| {
+                    format!("did you mean '{near}'?")
+                });
+                dangling(format!("ends at '{}', which is not there", end.to), near)
+            }
+        }
+    }
+}
+
+/// The lowest address above `range`'s where it would overlap nothing.
+fn free(ranges: &[Range<'_>], range: &Range<'_>) -> Option<u64> {
+    let align = range.size.checked_next_power_of_two()?.min(1 << 30);
+    let mut at = range.base.checked_next_multiple_of(align)?;
+    let others: Vec<&Range<'_>> =
+        ranges.iter().filter(|other| !std::ptr::eq(*other, range) && other.size > 0).collect();
+    while let Some(other) = others.iter().find(|o| **o.base < at.saturating_add(range.size) && at < o.end()) {
+        at = other.end().checked_next_multiple_of(align)?;
+    }
+    at.checked_add(range.size)?;
+    Some(at)
+}

@@ -1,0 +1,231 @@
+//! The guest's device tree, told by the specification and the devices: nothing is said a second time here.
+//!
+//! Bindings: the Devicetree specification 0.4, and Linux's Documentation/devicetree/bindings where it names none.
+
+use crate::{Checked, Device, End, MachineSpec};
+use hartwright_device::{Output, Prop, Target};
+use hartwright_fdt::{Build, Node, Tree};
+
+/// What the device tree says of each hart; the CPU model knows it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CpuTree {
+    /// `riscv,isa`.
+    pub isa: String,
+    /// `riscv,isa-base`.
+    pub base: String,
+    /// `riscv,isa-extensions`.
+    pub extensions: Vec<String>,
+    /// `mmu-type`, such as `riscv,sv48`; without an MMU none.
+    pub mmu: Option<String>,
+    /// Bytes of a block of Zicbom, Zicbop and Zicboz, for those that the model has.
+    pub cbom: Option<u32>,
+    /// See `cbom`.
+    pub cbop: Option<u32>,
+    /// See `cbom`.
+    pub cboz: Option<u32>,
+}
+
+/// Nodes that stand for what a write of `value` to the first register of a `regmap` does
+/// (bindings/power/reset/syscon-poweroff.yaml, syscon-reboot.yaml).
+const SYSCONS: &[(&str, &str, &str, u32)] = &[
+    ("sifive,test0", "poweroff", "syscon-poweroff", 0x5555),
+    ("sifive,test0", "reboot", "syscon-reboot", 0x7777),
+];
+
+/// The device tree of a machine; [`plan`](crate::plan) completes `/chosen`.
+pub fn device_tree(checked: &Checked, cpu: &CpuTree) -> Tree {
+    let spec = &checked.spec;
+    let phandles = Phandles::new(checked);
+    let mut root = Node::new_unchecked("")
+        .u32("#address-cells", 2)
+        .u32("#size-cells", 2)
+        .strs("compatible", &spec.compatible)
+        .str("model", &spec.model);
+
+    let mut chosen = Node::new_unchecked("chosen");
+    let mut aliases = Node::new_unchecked("aliases");
+    for (number, path) in serials(checked).iter().enumerate() {
+        if number == 0 {
+            chosen = chosen.str("stdout-path", path);
+        }
+        aliases = aliases.str(&format!("serial{number}"), path);
+    }
+    root = root.with(chosen).with(aliases).with(cpus(spec, cpu));
+
+    for memory in spec.memories.iter().filter(|memory| memory.writable) {
+        root = root.with(
+            Node::new_unchecked(format!("memory@{:x}", *memory.base))
+                .str("device_type", "memory")
+                .u64s("reg", &[*memory.base, *memory.size]),
+        );
+    }
+
+    let mut soc = Node::new_unchecked("soc")
+        .u32("#address-cells", 2)
+        .u32("#size-cells", 2)
+        .str("compatible", "simple-bus")
+        .flag("ranges");
+    for (index, spec) in checked.spec.devices.iter().enumerate() {
+        let device = &checked.devices[index];
+        let compatible = device.compatible();
+        if compatible.is_empty() {
+            continue;
+        }
+        let mut node = Node::new_unchecked(node_name(spec, device.node()))
+            .strs("compatible", compatible)
+            .u64s("reg", &[*spec.base, *spec.size]);
+        node = interrupts(node, spec, &checked.outputs[index], &phandles);
+        for (name, value) in device.describe() {
+            node = match value {
+                Prop::Empty => node.flag(name),
+                Prop::Cells(cells) => node.cells(name, &cells),
+                Prop::Strings(texts) => node.strs(name, &texts),
+            };
+        }
+        if let Some(phandle) = phandles.device(index) {
+            node = node.u32("phandle", phandle);
+            for (_, name, kind, value) in SYSCONS.iter().filter(|row| compatible.contains(&row.0)) {
+                root = root.with(
+                    Node::new_unchecked(*name)
+                        .str("compatible", kind)
+                        .u32("regmap", phandle)
+                        .u32("offset", 0)
+                        .u32("value", *value),
+                );
+            }
+        }
+        soc = soc.with(node);
+    }
+    let mut tree = Tree::new();
+    tree.root = root.with(soc);
+    tree
+}
+
+fn node_name(spec: &Device, generic: &str) -> String {
+    format!("{generic}@{:x}", *spec.base)
+}
+
+/// The paths of the serial ports: `serial0` first, the others in the order of the specification.
+fn serials(checked: &Checked) -> Vec<String> {
+    let mut serials: Vec<(String, String)> = checked
+        .spec
+        .devices
+        .iter()
+        .enumerate()
+        .filter(|(index, _)| checked.devices[*index].node() == "serial")
+        .map(|(_, spec)| {
+            let port = spec.chardev.as_ref().map_or("~", |port| port.as_str());
+            (port.to_owned(), format!("/soc/{}", node_name(spec, "serial")))
+        })
+        .collect();
+    serials.sort_by(|a, b| (a.0.len(), &a.0).cmp(&(b.0.len(), &b.0)));
+    serials.into_iter().map(|(_, path)| path).collect()
+}
+
+/// /cpus (Devicetree specification, 3.7; bindings/riscv/cpus.yaml and extensions.yaml).
+fn cpus(spec: &MachineSpec, cpu: &CpuTree) -> Node {
+    let mut cpus = Node::new_unchecked("cpus")
+        .u32("#address-cells", 1)
+        .u32("#size-cells", 0)
+        .u32("timebase-frequency", *spec.timebase as u32);
+    let mut cluster = Node::new_unchecked("cluster0");
+    for hart in 0..*spec.cpu.harts as u32 {
+        let mut node = Node::new_unchecked(format!("cpu@{hart:x}"))
+            .str("device_type", "cpu")
+            .u32("reg", hart)
+            .str("status", "okay")
+            .str("compatible", "riscv")
+            .str("riscv,isa", &cpu.isa)
+            .str("riscv,isa-base", &cpu.base)
+            .strs("riscv,isa-extensions", &cpu.extensions);
+        if let Some(mmu) = &cpu.mmu {
+            node = node.str("mmu-type", mmu);
+        }
+        let blocks = [("cbom", cpu.cbom), ("cbop", cpu.cbop), ("cboz", cpu.cboz)];
+        for (name, bytes) in blocks.into_iter().filter_map(|(name, bytes)| Some((name, bytes?))) {
+            node = node.u32(&format!("riscv,{name}-block-size"), bytes);
+        }
+        cpus = cpus.with(
+            node.u32("phandle", Phandles::cpu(hart)).with(
+                Node::new_unchecked("interrupt-controller")
+                    .u32("#interrupt-cells", 1)
+                    .flag("interrupt-controller")
+                    .str("compatible", "riscv,cpu-intc")
+                    .u32("phandle", Phandles::hart(hart)),
+            ),
+        );
+        cluster = cluster.with(Node::new_unchecked(format!("core{hart}")).u32("cpu", Phandles::cpu(hart)));
+    }
+    cpus.with(Node::new_unchecked("cpu-map").with(cluster))
+}
+
+/// `interrupts` where all lines end at one controller, else `interrupts-extended`.
+fn interrupts(node: Node, spec: &Device, outputs: &[Output], phandles: &Phandles) -> Node {
+    let mut ends: Vec<(u32, u32)> = vec![];
+    for output in outputs {
+        match output.target {
+            Target::Hart { hart, bit } => ends.push((Phandles::hart(hart), bit)),
+            Target::Interrupt => {
+                let end = spec.lines.iter().find(|(name, _)| *name.value == output.name);
+                ends.extend(end.and_then(|(_, end)| Some((phandles.end(end)?, end.pin))));
+            }
+        }
+    }
+    match ends.first() {
+        None => node,
+        Some(&(parent, _)) if ends.iter().all(|end| end.0 == parent && parent > phandles.harts) => {
+            let pins: Vec<u32> = ends.iter().map(|end| end.1).collect();
+            node.u32("interrupt-parent", parent).cells("interrupts", &pins)
+        }
+        Some(_) => {
+            let cells: Vec<u32> = ends.iter().flat_map(|end| [end.0, end.1]).collect();
+            node.cells("interrupts-extended", &cells)
+        }
+    }
+}
+
+/// The numbers by which nodes refer to each other: two a hart, then one for each device that is referred to.
+struct Phandles {
+    /// The highest one of a hart.
+    harts: u32,
+    /// By device.
+    devices: Vec<Option<u32>>,
+    names: Vec<String>,
+}
+
+impl Phandles {
+    fn new(checked: &Checked) -> Self {
+        let harts = 2 * *checked.spec.cpu.harts as u32;
+        let mut last = harts;
+        let devices = checked.devices.iter().map(|device| {
+            let syscon = SYSCONS.iter().any(|row| device.compatible().contains(&row.0));
+            (device.inputs() > 0 || syscon).then(|| {
+                last += 1;
+                last
+            })
+        });
+        let devices = devices.collect();
+        let names = checked.spec.devices.iter().map(|device| device.name.value.clone()).collect();
+        Phandles { harts, devices, names }
+    }
+
+    fn cpu(hart: u32) -> u32 {
+        2 * hart + 1
+    }
+
+    /// Of the hart's interrupt controller.
+    fn hart(hart: u32) -> u32 {
+        2 * hart + 2
+    }
+
+    fn device(&self, index: usize) -> Option<u32> {
+        self.devices.get(index).copied().flatten()
+    }
+
+    fn end(&self, end: &End) -> Option<u32> {
+        match end.hart() {
+            Some(hart) => Some(Self::hart(hart as u32)),
+            None => self.device(self.names.iter().position(|name| *name == end.to)?),
+        }
+    }
+}
