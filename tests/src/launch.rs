@@ -5,6 +5,7 @@ use std::{
     ffi::{OsStr, OsString},
     path::PathBuf,
     process::{Command, Stdio},
+    sync::atomic::{AtomicU32, Ordering},
     thread,
     time::Instant,
 };
@@ -93,6 +94,18 @@ impl Launch {
     #[track_caller]
     pub fn start_on_terminal(self) -> Machine {
         Machine::start(self.command(), Wiring::Terminal)
+    }
+
+    /// Starts it with its console on a socket.
+    #[track_caller]
+    pub fn start_on_socket(self) -> Machine {
+        static STARTED: AtomicU32 = AtomicU32::new(0);
+        let name = format!("hartwright-{}-{}", std::process::id(), STARTED.fetch_add(1, Ordering::Relaxed));
+        let path = std::env::temp_dir().join(name);
+        let chardev = format!("socket,id=console,path={},server=on,wait=off", path.display());
+        let launch =
+            self.option("-chardev", chardev).option("-serial", "chardev:console").option("-monitor", "none");
+        Machine::start(launch.command(), Wiring::Socket(path))
     }
 
     /// Runs it to its end without input; fails when it takes longer than a minute.

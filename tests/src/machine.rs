@@ -8,19 +8,23 @@ use rustix::{
 };
 use std::{
     fs::{self, File},
-    io::Write,
+    io::{self, Write},
+    os::unix::net::UnixStream,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     thread,
     time::{Duration, Instant},
 };
 
 /// What stands behind the program's standard input and output.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Wiring {
     /// Two pipes, as under a script.
     Pipes,
     /// A terminal, as under a person.
     Terminal,
+    /// A socket at which the program listens; its standard streams are only heard.
+    Socket(PathBuf),
 }
 
 /// A running program and its console; it is killed when it goes out of scope.
@@ -38,8 +42,8 @@ impl Machine {
     #[track_caller]
     pub(crate) fn start(mut command: Command, wiring: Wiring) -> Machine {
         let shown = format!("{command:?}");
-        let master = match wiring {
-            Wiring::Pipes => {
+        let master = match &wiring {
+            Wiring::Pipes | Wiring::Socket(_) => {
                 command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
                 None
             }
@@ -59,6 +63,14 @@ impl Machine {
                 transcript.follow(child.stderr.take().expect("standard error is a pipe"));
                 Box::new(child.stdin.take().expect("standard input is a pipe"))
             }
+        };
+        let input = match &wiring {
+            Wiring::Socket(path) => {
+                let socket = connect(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+                transcript.follow(socket.try_clone().expect("a descriptor can be copied"));
+                Box::new(socket)
+            }
+            Wiring::Pipes | Wiring::Terminal => input,
         };
         Machine { child, shown, input: Some(input), terminal: master, transcript, limit: seconds(60) }
     }
@@ -174,6 +186,18 @@ impl Drop for Machine {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// Connects to the socket at `path`, which the program may not have made yet.
+fn connect(path: &Path) -> io::Result<UnixStream> {
+    let deadline = Instant::now() + seconds(30);
+    loop {
+        match UnixStream::connect(path) {
+            Err(error) if Instant::now() > deadline => return Err(error),
+            Err(_) => thread::sleep(Duration::from_millis(20)),
+            connected => return connected,
+        }
     }
 }
 
