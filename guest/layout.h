@@ -1,0 +1,12 @@
+/* Sizes and offsets, in bytes, that start.S and the C files must agree on. */
+#ifndef LAYOUT_H
+#define LAYOUT_H
+
+#define MAX_HARTS 16       /* harts with an id at or above this sleep for ever */
+#define STACK_SIZE 2048    /* of a hart that only serves the others */
+#define SLOT_SIZE 3584     /* stack, trap stack, struct hart */
+#define HART_PC 256
+#define HART_GUARD 264
+#define HART_SIZE 288      /* a multiple of 16: it is the trap stack's top */
+
+#endif
