@@ -61,11 +61,16 @@ fn write_object(input: &DeriveInput) -> Result<TokenStream> {
                 when: #objects::When::#when,
             }
         });
-        gets.push(quote! { #name => #objects::PropertyType::to_value(&self.#ident) });
+        gets.push(
+            quote! { #name => ::core::option::Option::Some(#objects::PropertyType::to_value(&self.#ident)) },
+        );
         puts.push(quote! {
             #name => match #objects::PropertyType::from_value(value) {
-                ::core::option::Option::Some(value) => self.#ident = value,
-                ::core::option::Option::None => return false,
+                ::core::option::Option::Some(value) => {
+                    self.#ident = value;
+                    true
+                }
+                ::core::option::Option::None => false,
             }
         });
     }
@@ -109,18 +114,17 @@ fn write_object(input: &DeriveInput) -> Result<TokenStream> {
                     &CLASS
                 }
                 fn get(&self, property: &str) -> ::core::option::Option<#objects::Value> {
-                    ::core::option::Option::Some(match property {
+                    match property {
                         #(#gets,)*
-                        _ => return ::core::option::Option::None,
-                    })
+                        _ => ::core::option::Option::None,
+                    }
                 }
                 fn put(&mut self, property: &str, value: &#objects::Value) -> bool {
+                    let _ = value;
                     match property {
                         #(#puts,)*
-                        _ => return false,
+                        _ => false,
                     }
-                    #[allow(unreachable_code)]
-                    true
                 }
             }
         };

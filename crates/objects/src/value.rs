@@ -124,6 +124,12 @@ impl From<u64> for Given {
     }
 }
 
+impl From<i32> for Given {
+    fn from(v: i32) -> Self {
+        Given::Int(v.into())
+    }
+}
+
 impl From<&Value> for Given {
     fn from(value: &Value) -> Self {
         match value {
