@@ -1,6 +1,4 @@
 /* The console: an NS16550A driven by its interrupt where there is a PLIC, a formatter, and a line editor. */
-#include <stdarg.h>
-
 #include "monitor.h"
 
 volatile bool interrupted;
@@ -150,10 +148,8 @@ void print_clean(const char *text, u32 length)
 }
 
 /* printf's %s %c %d %u %x with l, #, 0, - and a width. */
-void print(const char *format, ...)
+void print_list(const char *format, va_list arguments)
 {
-    va_list arguments;
-    va_start(arguments, format);
     for (; *format; format++) {
         if (*format != '%') {
             put(*format);
@@ -206,6 +202,13 @@ void print(const char *format, ...)
         for (; length < width; width--)
             put(' ');
     }
+}
+
+void print(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    print_list(format, arguments);
     va_end(arguments);
 }
 

@@ -2,6 +2,7 @@
 #ifndef MONITOR_H
 #define MONITOR_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -84,6 +85,7 @@ int take(void);                      /* the next received byte, or -1 */
 void put(char c);                    /* a newline becomes CR LF */
 void put_byte(u8 byte);
 void print(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void print_list(const char *format, va_list arguments);
 void print_clean(const char *text, u32 length); /* a device tree's text, without control characters */
 bool read_line(char *line, u32 size);           /* false: aborted by Ctrl-C */
 #define LINE_SIZE 128
