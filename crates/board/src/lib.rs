@@ -1,1 +1,14 @@
-//! To be written: see ARCHITECTURE.md.
+//! The built-in machines, one file each, and the firmware they start when they are given none.
+//!
+//! A program that names no item of this crate must still name the crate, or the linker drops the machines:
+//! `use hartwright_board as _;`.
+
+#![forbid(unsafe_code)]
+
+mod param;
+
+// The machines name types of devices as text.
+use hartwright_devices as _;
+
+/// Our own firmware (`guest/`): a monitor on the first serial port.
+pub static MONITOR: &[u8] = include_bytes!("../../../guest/monitor.bin");

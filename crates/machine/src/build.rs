@@ -1,9 +1,9 @@
 //! Makes the machine: address space, devices, wires, and the tree that names them all.
 
-use crate::{Checked, Device as DeviceSpec, End, MachineSpec};
+use crate::{Checked, Device as DeviceSpec, End, MachineSpec, check::PORT};
 use hartwright_device::{CharPort, Clock, Device, Line, Locked, Mtime, Power, Sink, Target, Wiring};
 use hartwright_mem::AddressSpace;
-use hartwright_objects::{Abstract, BASES, Class, Node, Object};
+use hartwright_objects::{Abstract, BASES, Class, Node, Object, Value};
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex},
@@ -136,11 +136,14 @@ impl Frame {
                 lines: lines.collect(),
                 clock: self.clock.clone(),
                 mtime: self.mtime.clone(),
-                chardev: port(row, &outside.ports)?,
+                chardev: port(row, device, &outside.ports)?,
                 power: outside.power.clone(),
-                ..Wiring::default()
+                // `Locked::wire` puts the device here.
+                me: device.clone(),
             };
-            device.wire(wiring).map_err(|why| format!("device '{}': {why}", row.name))?;
+            device.wire(wiring).map_err(|why| {
+                self.spec.source.problem(row.name.at, format!("device '{}': {why}", row.name)).to_string()
+            })?;
         }
         let root = self.tree(class.unwrap_or_else(machine_class)).map_err(|why| why.to_string())?;
         let Frame { spec, space, clock, mtime, devices, .. } = self;
@@ -181,12 +184,18 @@ fn sink(device: &Arc<Locked<dyn Device>>) -> Arc<dyn Sink> {
 }
 
 /// The host's end of a device's port. A `serialN` that nobody gave is there, and leads nowhere.
-fn port(row: &DeviceSpec, ports: &HashMap<String, CharPort>) -> Result<CharPort, String> {
-    let Some(name) = &row.chardev else { return Ok(CharPort::default()) };
+fn port(
+    row: &DeviceSpec,
+    device: &Locked<dyn Device>,
+    ports: &HashMap<String, CharPort>,
+) -> Result<CharPort, String> {
+    let Some(Value::Str(name)) = device.with(|device| device.get(PORT)) else {
+        return Ok(CharPort::default());
+    };
     let serial = name.strip_prefix("serial").is_some_and(|n| n.parse::<u32>().is_ok());
-    match ports.get(name.as_str()) {
+    match ports.get(&name) {
         Some(port) => Ok(port.clone()),
-        None if serial => Ok(CharPort::default()),
+        None if serial || name.is_empty() => Ok(CharPort::default()),
         None => Err(format!(
             "device '{}': chardev '{name}' not found; it is a serial0, serial1, ... or the id of a -chardev",
             row.name

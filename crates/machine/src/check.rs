@@ -3,11 +3,20 @@
 use crate::{At, Device, End, MachineSpec, Problem, Said, reset::Reset, write::hex};
 use hartwright_device as device;
 use hartwright_device::{Output, Target};
-use hartwright_objects::{Error, Globals, Registry, nearest};
+use hartwright_objects::{Error, Given, Globals, Registry, nearest};
 use std::collections::HashMap;
 
-/// The property by which an object learns how many harts there are; the checker sets it where it exists.
-const HARTS: &str = "num-harts";
+/// A property's value for so many harts.
+type ByHarts = fn(u64) -> Given;
+
+/// The properties by which a device learns how many harts there are. Where a type has one and the specification
+/// does not set it, it follows from the number of harts.
+const BY_HARTS: &[(&str, ByHarts)] = &[
+    ("num-harts", |harts| harts.into()),
+    ("hart-config", |harts| vec!["MS"; harts as usize].join(",").into()),
+];
+/// The property that names the host's end of a port.
+pub(crate) const PORT: &str = "chardev";
 /// The bits of `mip` that a line can drive (privileged specification 1.13, 3.1.9).
 const HART_PINS: &[(u32, &str)] = &[(3, "MSIP"), (7, "MTIP"), (9, "SEIP"), (11, "MEIP")];
 /// RAM and ROM begin and end at pages, because that is what a hart translates by.
@@ -197,9 +206,17 @@ impl MachineSpec {
             .create::<dyn device::Device>(&spec.class, globals, [])
             .map_err(|error| vec![problem(spec.class.at, &error)])?;
         let mut problems = vec![];
-        if device.class().property(HARTS).is_ok() {
-            let given = (*self.cpu.harts).into();
-            problems.extend(device.give(HARTS, &given).err().map(|error| problem(self.cpu.harts.at, &error)));
+        for (name, value) in BY_HARTS {
+            if device.class().property(name).is_ok() {
+                // At most 512 where nothing else is wrong, and a text of more would be of no use.
+                let given = value((*self.cpu.harts).min(512));
+                problems
+                    .extend(device.give(name, &given).err().map(|error| problem(self.cpu.harts.at, &error)));
+            }
+        }
+        if let Some(port) = &spec.chardev {
+            let given = port.value.clone().into();
+            problems.extend(device.give(PORT, &given).err().map(|error| problem(port.at, &error)));
         }
         for (name, value) in &spec.properties {
             if let Err(error) = device.give(name, value) {

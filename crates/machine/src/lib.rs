@@ -11,12 +11,16 @@ mod boot;
 mod build;
 mod check;
 mod loader_device;
+mod plug;
 mod read;
 mod reset;
 mod source;
 mod spec;
 mod tree;
 mod write;
+
+#[cfg(test)]
+mod tests;
 
 pub use boards::{BOARDS, Board, Chosen, Options, boards, choose};
 pub use boot::{BootOptions, Plan, plan};

@@ -1,8 +1,11 @@
 //! A machine as a value: what there is, where it lies, and how it is wired.
 
-use crate::{At, Source};
+use crate::{At, Options, Source};
 use hartwright_objects::Given;
-use std::{fmt, ops::Deref};
+use std::{
+    fmt,
+    ops::{Deref, RangeInclusive},
+};
 
 /// A whole machine, before it is made.
 ///
@@ -168,6 +171,17 @@ impl MachineSpec {
             devices: vec![],
             source: Source::built_in(name),
         }
+    }
+
+    /// Harts of model `model`, one unless `-cpu` and `-smp` say otherwise, and how many there may be.
+    pub fn harts(&mut self, options: &Options, model: &str, range: RangeInclusive<u64>) {
+        let model = options.cpu.as_deref().unwrap_or(model);
+        self.cpu = Cpu {
+            model: model.to_owned().into(),
+            harts: options.harts.unwrap_or(*range.start()).into(),
+            min: (*range.start()).into(),
+            max: (*range.end()).into(),
+        };
     }
 
     /// RAM.

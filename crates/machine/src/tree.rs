@@ -5,6 +5,10 @@
 use crate::{Checked, Device, End, MachineSpec};
 use hartwright_device::{Output, Prop, Target};
 use hartwright_fdt::{Build, Node, Tree};
+use hartwright_isa::{
+    Ext,
+    cpu::{CACHE_BLOCK, CpuModel},
+};
 
 /// What the device tree says of each hart; the CPU model knows it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -23,6 +27,21 @@ pub struct CpuTree {
     pub cbop: Option<u32>,
     /// See `cbom`.
     pub cboz: Option<u32>,
+}
+
+impl From<&CpuModel> for CpuTree {
+    fn from(model: &CpuModel) -> Self {
+        let block = |ext| model.extensions.has(ext).then_some(CACHE_BLOCK as u32);
+        CpuTree {
+            isa: model.isa_string(),
+            base: format!("rv{}i", model.xlen),
+            extensions: model.extensions.iter().map(|ext| ext.name().to_owned()).collect(),
+            mmu: Some(model.mmu.device_tree_name().to_owned()),
+            cbom: block(Ext::Zicbom),
+            cbop: block(Ext::Zicbop),
+            cboz: block(Ext::Zicboz),
+        }
+    }
 }
 
 /// Nodes that stand for what a write of `value` to the first register of a `regmap` does

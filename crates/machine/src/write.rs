@@ -74,7 +74,7 @@ impl Device {
 fn row(f: &mut fmt::Formatter<'_>, key: &str, value: &str, comment: &str) -> fmt::Result {
     match comment {
         "" => writeln!(f, "{key} = {value}"),
-        _ => writeln!(f, "{:31} # {comment}", format!("{key} = {value}")),
+        _ => writeln!(f, "{:34} # {comment}", format!("{key} = {value}")),
     }
 }
 
