@@ -1,1 +1,24 @@
-//! To be written: see ARCHITECTURE.md.
+//! A hart: registers, CSRs, traps, address translation and protection (privileged spec 1.13).
+//!
+//! It knows how to do each thing an instruction asks for; which instruction asks, and what comes next, is
+//! `exec`'s business. One thread at a time uses a hart; only its [`Port`] is shared.
+
+#![forbid(unsafe_code)]
+
+mod counters;
+mod csr;
+mod float;
+mod hart;
+mod memory;
+mod pmp;
+mod port;
+pub mod status;
+mod tlb;
+mod trap;
+mod walk;
+
+pub use csr::Illegal;
+pub use hart::{Config, Hart};
+pub use hartwright_mem::Access;
+pub use port::Port;
+pub use trap::{Cause, Privilege, Trap};

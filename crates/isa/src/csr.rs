@@ -19,7 +19,6 @@ csrs! {
     SSTATEEN1     0x10d "sstateen1";
     SSTATEEN2     0x10e "sstateen2";
     SSTATEEN3     0x10f "sstateen3";
-    SCOUNTINHIBIT 0x120 "scountinhibit";
     SSCRATCH      0x140 "sscratch";
     SEPC          0x141 "sepc";
     SCAUSE        0x142 "scause";

@@ -39,6 +39,16 @@ impl Decoded {
         self.pc.wrapping_add(self.len.into())
     }
 
+    /// Bits that are no instruction, `len` bytes at `pc`. It has no [`insn`](Self::insn).
+    pub fn unknown(raw: u32, pc: u64, len: u8) -> Self {
+        Decoded { pc, raw, imm: 0, id: UNKNOWN, len, rd: 0, rs1: 0, rs2: 0, rs3: 0 }
+    }
+
+    /// Whether it is [`unknown`](Self::unknown).
+    pub fn is_unknown(&self) -> bool {
+        self.id == UNKNOWN
+    }
+
     /// Its row.
     pub fn insn(&self) -> &'static Insn {
         &extensions::TABLES[self.id.table as usize][self.id.row as usize]
@@ -61,6 +71,9 @@ impl Decoded {
     }
 }
 
+/// The row of what has none.
+const UNKNOWN: RowId = RowId { table: u8::MAX, row: u8::MAX };
+
 fn uses_float(insn: &Insn) -> bool {
     insn.syntax.iter().any(|(name, _)| matches!(*name, "fd" | "fs1" | "fs2" | "fs3"))
 }
@@ -68,6 +81,9 @@ fn uses_float(insn: &Insn) -> bool {
 impl fmt::Display for Decoded {
     /// Assembly as binutils and QEMU write it, common pseudo-instructions included: mnemonic, blank, operands.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_unknown() {
+            return f.write_str("illegal");
+        }
         let (mnemonic, operands) = pseudo::assembly(self);
         if operands.is_empty() { f.write_str(mnemonic) } else { write!(f, "{mnemonic:<24}{operands}") }
     }

@@ -1,0 +1,239 @@
+//! Decoded blocks: straight runs of instructions within a page, kept until what they were decoded from changes.
+//!
+//! A block is found by program counter and [rules](Hart::rules) in a direct-mapped table; behind it, by program
+//! counter and place in memory, so that it survives address-space switches. It is stale when the version of its
+//! page changed ([`Ram::mark_code`](hartwright_mem::Ram::mark_code)).
+
+use crate::{core::Core, core::Stop, handlers::Now};
+use hartwright_hart::{Cause, Hart, Trap};
+use hartwright_ir::Width;
+use hartwright_isa::{Decoded, Decoder, handler};
+use hartwright_mem::PAGE;
+use std::collections::{BTreeSet, HashMap};
+
+/// The most instructions in a block.
+const LONGEST: usize = 64;
+/// Entries of the direct-mapped table.
+const TABLE: usize = 1 << 13;
+/// So many steps are kept; beyond, all are forgotten and made again as needed.
+const STEPS: usize = 1 << 20;
+
+type Handler<'c, W> = fn(&Decoded, Now<'c, W>) -> Result<(), Stop>;
+
+/// One instruction and what does it.
+pub(crate) struct Step<'c, W> {
+    pub(crate) run: Handler<'c, W>,
+    pub(crate) decoded: Decoded,
+}
+
+/// Instructions that follow each other in memory.
+pub(crate) struct Block<'c, W> {
+    pub(crate) steps: Box<[Step<'c, W>]>,
+    /// The address after the last.
+    pub(crate) next: u64,
+    /// Where its first byte lies, and its last: offsets into RAM, which differ in page only if one instruction
+    /// lies across two.
+    places: [u64; 2],
+    /// The versions of those pages.
+    versions: [u32; 2],
+    /// The number of the last `fence.i` it was checked after.
+    fenced: u64,
+}
+
+#[derive(Clone, Copy)]
+struct Slot {
+    pc: u64,
+    rules: u64,
+    block: u32,
+}
+
+/// No hart has these rules: they count up from 0.
+const NO_RULES: u64 = u64::MAX;
+
+/// The blocks of one hart.
+pub(crate) struct Cache<'c, W> {
+    decoder: Decoder,
+    table: Box<[Slot; TABLE]>,
+    blocks: Vec<Block<'c, W>>,
+    by_place: HashMap<(u64, u64), u32>,
+    steps: usize,
+    /// How many `fence.i` there were.
+    fences: u64,
+    /// Addresses at which no block may go on.
+    pub(crate) breakpoints: BTreeSet<u64>,
+    /// The most instructions in a block; 1 when the hart is to stop between any two.
+    longest: usize,
+}
+
+impl<'c, W: Width> Cache<'c, W> {
+    pub(crate) fn new(hart: &Hart<W>) -> Self {
+        let model = &hart.config().model;
+        let slots = vec![Slot { pc: 0, rules: NO_RULES, block: 0 }; TABLE].into_boxed_slice();
+        Cache {
+            decoder: Decoder::new(model.extensions, W::BITS),
+            table: slots.try_into().unwrap_or_else(|_| unreachable!("it was made that long")),
+            blocks: vec![],
+            by_place: HashMap::new(),
+            steps: 0,
+            fences: 0,
+            breakpoints: BTreeSet::new(),
+            longest: LONGEST,
+        }
+    }
+
+    pub(crate) fn decoder(&self) -> &Decoder {
+        &self.decoder
+    }
+
+    /// Forgets every block.
+    pub(crate) fn clear(&mut self) {
+        self.blocks.clear();
+        self.by_place.clear();
+        self.steps = 0;
+        self.table.fill(Slot { pc: 0, rules: NO_RULES, block: 0 });
+    }
+
+    /// Limits blocks to one instruction, or lets them be long.
+    pub(crate) fn single(&mut self, single: bool) {
+        let longest = if single { 1 } else { LONGEST };
+        if self.longest != longest {
+            self.longest = longest;
+            self.clear();
+        }
+    }
+
+    /// Checks every block against memory before it runs again.
+    pub(crate) fn fence(&mut self) {
+        self.fences += 1;
+    }
+
+    /// The block at the hart's program counter.
+    #[inline]
+    pub(crate) fn find(&mut self, core: &'c Core<W>) -> Result<&Block<'c, W>, Trap> {
+        let hart = &core.hart;
+        let (pc, rules) = (hart.pc(), hart.rules());
+        let slot = self.table[(pc >> 1) as usize % TABLE];
+        if slot.pc == pc && slot.rules == rules && self.blocks[slot.block as usize].is_fresh(hart) {
+            return Ok(&self.blocks[slot.block as usize]);
+        }
+        let block = self.find_by_place(core)?;
+        self.table[(pc >> 1) as usize % TABLE] = Slot { pc, rules, block };
+        Ok(&self.blocks[block as usize])
+    }
+
+    #[cold]
+    fn find_by_place(&mut self, core: &'c Core<W>) -> Result<u32, Trap> {
+        let hart = &core.hart;
+        let pc = hart.pc();
+        let at = hart.fetch_place(pc, 2)?;
+        if let Some(&known) = self.by_place.get(&(pc, at)) {
+            let block = &self.blocks[known as usize];
+            let across = block.places[1] / PAGE != at / PAGE;
+            let same_end = !across || hart.fetch_place(pc.wrapping_add(2), 2)? == block.places[1] - 1;
+            let fenced = block.fenced == self.fences || block.matches(hart);
+            // What runs depends on whether floating point is on, so a block that found it off is made anew.
+            if same_end && block.is_fresh(hart) && fenced && !block.refused_float(hart) {
+                self.blocks[known as usize].fenced = self.fences;
+                return Ok(known);
+            }
+        }
+        if self.steps > STEPS {
+            self.clear();
+        }
+        let block = self.decode(core, at, self.longest)?;
+        self.steps += block.steps.len();
+        let id = self.blocks.len() as u32;
+        // A stale block stays in its place in the list until all are forgotten; nothing finds it any more.
+        self.by_place.insert((pc, at), id);
+        self.blocks.push(block);
+        Ok(id)
+    }
+
+    /// A block of the one instruction at the program counter, which is not kept.
+    pub(crate) fn one(&self, core: &'c Core<W>) -> Result<Block<'c, W>, Trap> {
+        let at = core.hart.fetch_place(core.hart.pc(), 2)?;
+        self.decode(core, at, 1)
+    }
+
+    /// Decodes from offset `at` of RAM, where the hart's program counter leads.
+    fn decode(&self, core: &'c Core<W>, at: u64, longest: usize) -> Result<Block<'c, W>, Trap> {
+        let (hart, ram) = (&core.hart, core.hart.ram());
+        let first_version = ram.mark_code(at);
+        let half = |at: u64| u32::from(ram.load::<u16>(at).unwrap_or(0));
+        let mut steps = vec![];
+        let (mut pc, mut here) = (hart.pc(), at);
+        let mut end = (at + 1, first_version);
+        let page_end = (at / PAGE + 1) * PAGE;
+        while steps.len() < longest && here < page_end {
+            if !steps.is_empty() && self.breakpoints.contains(&pc) {
+                break;
+            }
+            let low = half(here);
+            let mut raw = low;
+            if low & 3 == 3 {
+                if here + 2 < page_end {
+                    raw |= half(here + 2) << 16;
+                } else if steps.is_empty() {
+                    let rest = hart.fetch_place(pc.wrapping_add(2), 2)?;
+                    end = (rest + 1, ram.mark_code(rest));
+                    raw |= half(rest) << 16;
+                } else {
+                    break;
+                }
+            }
+            let decoded = self.decoder.decode(raw, pc).filter(|d| !d.uses_float() || hart.float_on());
+            let Some(decoded) = decoded else {
+                steps.push(Self::illegal(raw, pc));
+                break;
+            };
+            steps.push(Step { run: handler::<Now<'c, W>>(decoded.id), decoded });
+            pc = decoded.next();
+            here += u64::from(decoded.len);
+            if decoded.ends_block() {
+                break;
+            }
+        }
+        let versions = [first_version, end.1];
+        let next = steps.last().map_or(pc, |step| step.decoded.next());
+        Ok(Block { steps: steps.into(), next, places: [at, end.0], versions, fenced: self.fences })
+    }
+
+    /// A step that raises an illegal-instruction exception.
+    fn illegal(raw: u32, pc: u64) -> Step<'c, W> {
+        fn run<W: Width>(_: &Decoded, Now(core): Now<'_, W>) -> Result<(), Stop> {
+            Err(core.raise(Trap::new(Cause::IllegalInstruction, 0)))
+        }
+        let len = if raw & 3 == 3 { 4 } else { 2 };
+        Step { run: run::<W>, decoded: Decoded::unknown(raw, pc, len) }
+    }
+}
+
+impl<W: Width> Block<'_, W> {
+    /// Whether the pages it was decoded from are as they were.
+    #[inline(always)]
+    fn is_fresh(&self, hart: &Hart<W>) -> bool {
+        let ram = hart.ram();
+        ram.version(self.places[0]) == self.versions[0] && ram.version(self.places[1]) == self.versions[1]
+    }
+
+    /// Whether memory holds its instructions, byte by byte.
+    fn matches(&self, hart: &Hart<W>) -> bool {
+        let mut at = self.places[0];
+        self.steps.iter().all(|step| {
+            let d = &step.decoded;
+            let low = hart.ram().load::<u16>(at).map(u32::from);
+            let rest = if at % PAGE + 2 < PAGE { at + 2 } else { self.places[1] - 1 };
+            let high = || hart.ram().load::<u16>(rest).map(u32::from);
+            at += u64::from(d.len);
+            low == Some(d.raw & 0xffff) && (d.len == 2 || high() == Some(d.raw >> 16))
+        })
+    }
+
+    /// Whether its last instruction is taken for illegal and might be one that floating point being off made so.
+    fn refused_float(&self, hart: &Hart<W>) -> bool {
+        let float_on = hart.float_on();
+        self.steps.last().is_some_and(|step| step.decoded.is_unknown()) && float_on
+            || !float_on
+                && self.steps.iter().any(|step| !step.decoded.is_unknown() && step.decoded.uses_float())
+    }
+}

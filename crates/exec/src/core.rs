@@ -1,0 +1,151 @@
+//! A hart being run, one block after the other.
+
+use crate::{
+    block::{Block, Cache},
+    handlers::Now,
+    trace::{Trace, Tracing},
+};
+use hartwright_hart::{Cause, Hart, Trap};
+use hartwright_ir::Width;
+use hartwright_isa::Decoded;
+use std::cell::Cell;
+
+/// Why the instruction after this one is not the next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// It set the program counter.
+    Jump,
+    /// It raised an exception, which waits to be taken.
+    Trap,
+    /// It did something that others should see before anything else happens: it was the block's last.
+    Next,
+    /// It waits for an interrupt (`wfi`).
+    Wait,
+    /// It wrote over the instructions that follow, or asked for them to be fetched anew.
+    Refetch,
+}
+
+/// A hart, and the exception that its present instruction raised.
+pub struct Core<W> {
+    /// The hart.
+    pub hart: Hart<W>,
+    raised: Cell<Trap>,
+}
+
+/// How a block ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// The next one may follow.
+    Running,
+    /// The hart waits for an interrupt.
+    Waiting,
+    /// What was fetched before may be old (`fence.i`).
+    Refetch,
+}
+
+impl<W: Width> Core<W> {
+    /// A core to run `hart`.
+    pub fn new(hart: Hart<W>) -> Self {
+        Core { hart, raised: Cell::new(Trap::new(Cause::IllegalInstruction, 0)) }
+    }
+
+    /// Keeps an exception for when the block is left.
+    #[cold]
+    pub(crate) fn raise(&self, trap: Trap) -> Stop {
+        self.raised.set(trap);
+        Stop::Trap
+    }
+
+    /// Runs the block at the program counter, or takes the exception that fetching it raises.
+    #[inline]
+    pub(crate) fn run_block<'c>(&'c self, cache: &mut Cache<'c, W>, trace: &Trace) -> Ended {
+        let ended = match cache.find(self) {
+            Ok(block) => self.run_steps(block, trace),
+            Err(trap) => self.trap(trap, trace),
+        };
+        if ended == Ended::Refetch {
+            cache.fence();
+            self.hart.forget_fetches();
+        }
+        ended
+    }
+
+    /// Runs the one instruction at the program counter, or takes the exception that fetching it raises.
+    pub(crate) fn run_one<'c>(&'c self, cache: &mut Cache<'c, W>, trace: &Trace) -> Ended {
+        let ended = match cache.one(self) {
+            Ok(block) => self.run_steps(&block, trace),
+            Err(trap) => self.trap(trap, trace),
+        };
+        if ended == Ended::Refetch {
+            cache.fence();
+            self.hart.forget_fetches();
+        }
+        ended
+    }
+
+    /// Runs the steps of a block until one stops.
+    #[inline]
+    fn run_steps<'c>(&'c self, block: &Block<'c, W>, trace: &Trace) -> Ended {
+        let hart = &self.hart;
+        if trace.is_on() {
+            trace.block(hart, block.steps.iter().map(|step| &step.decoded));
+        }
+        let count = block.steps.len() as u64;
+        // Counted at once; who leaves early takes back the rest. So a block's last instruction, which alone may
+        // read the counter, finds it exact.
+        hart.retire(count);
+        for (i, step) in block.steps.iter().enumerate() {
+            let Err(stop) = (step.run)(&step.decoded, Now(self)) else { continue };
+            let undone = count - i as u64 - 1;
+            match stop {
+                Stop::Jump => hart.retire(undone.wrapping_neg()),
+                Stop::Next | Stop::Wait | Stop::Refetch => {
+                    hart.retire(undone.wrapping_neg());
+                    hart.set_pc(step.decoded.next());
+                }
+                Stop::Trap => {
+                    hart.retire((undone + 1).wrapping_neg());
+                    hart.set_pc(step.decoded.pc);
+                    return self.trap(self.described(&step.decoded), trace);
+                }
+            }
+            return match stop {
+                Stop::Wait => Ended::Waiting,
+                Stop::Refetch => Ended::Refetch,
+                _ => Ended::Running,
+            };
+        }
+        hart.set_pc(block.next);
+        Ended::Running
+    }
+
+    /// The exception that `d` raised, with what only the instruction itself tells.
+    #[cold]
+    fn described(&self, d: &Decoded) -> Trap {
+        let trap = self.raised.get();
+        match trap.cause {
+            Cause::IllegalInstruction => Trap::new(trap.cause, d.raw.into()),
+            Cause::Breakpoint => Trap::new(trap.cause, d.pc),
+            _ => trap,
+        }
+    }
+
+    #[cold]
+    fn trap(&self, trap: Trap, trace: &Trace) -> Ended {
+        if trace.has(Tracing::INT) {
+            trace.interrupt(&self.hart, trap.cause as u64, false, trap.tval);
+        }
+        self.hart.take_trap(trap);
+        Ended::Running
+    }
+
+    /// Takes the most urgent interrupt, if one is due.
+    pub(crate) fn interrupt(&self, trace: &Trace) {
+        let pc = self.hart.pc();
+        if let Some(code) = self.hart.take_interrupt()
+            && trace.has(Tracing::INT)
+        {
+            trace.interrupt_at(&self.hart, pc, code, true, 0);
+        }
+    }
+}

@@ -1,0 +1,326 @@
+//! All harts of a machine, each on a host thread of its own.
+//!
+//! A hart's thread owns the hart. Others send it requests and ring its bell; it answers between two blocks.
+
+use crate::{
+    block::Cache,
+    core::{Core, Ended},
+    inspect::{AtRest, Breakpoints, Inspect},
+    trace::Trace,
+};
+use hartwright_hart::{Config, Hart, Port};
+use hartwright_ir::Width;
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        mpsc::{self, Receiver, Sender},
+    },
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+/// What a hart tells its machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// Hart number `hart` stopped by itself.
+    Stopped {
+        /// Which hart: its place in the list.
+        hart: usize,
+        /// Why.
+        reason: Reason,
+    },
+}
+
+/// Why a hart stopped by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// A breakpoint is at its program counter.
+    Breakpoint,
+    /// A watched address was touched: the one that was asked for.
+    Watch(u64),
+    /// It did the one instruction it was to do.
+    Step,
+}
+
+/// What the harts of a machine have in common.
+pub struct Setup {
+    /// One for each hart.
+    pub harts: Vec<Config>,
+    /// Hears when a hart stops by itself. Called on the hart's thread; must not wait for a hart.
+    pub listener: Arc<dyn Fn(Event) + Send + Sync>,
+    /// Where `-d` text goes.
+    pub trace: Trace,
+}
+
+/// The harts of a machine. They are paused at first.
+pub struct Harts {
+    links: Vec<Link>,
+}
+
+struct Link {
+    port: Arc<Port>,
+    requests: Mutex<Sender<Request>>,
+    thread: Option<JoinHandle<()>>,
+    thread_id: u32,
+}
+
+type Look = Box<dyn FnOnce(&mut dyn Inspect) + Send>;
+
+enum Request {
+    Look(Look),
+    Resume,
+    Pause(Sender<()>),
+    /// Does one instruction, then pauses.
+    Step,
+    Quit,
+}
+
+impl Harts {
+    /// Makes the harts, reset and paused, each on a thread of its own. An error says why the host gave no thread.
+    pub fn new(setup: Setup) -> Result<Self, String> {
+        let links = setup.harts.into_iter().enumerate().map(|(number, config)| {
+            let (tell, told) = mpsc::channel();
+            let (requests, requested) = mpsc::channel();
+            let (listener, trace) = (setup.listener.clone(), setup.trace.clone());
+            let run = move || match config.model.xlen {
+                32 => Thread::<u32>::start(config, number, &requested, &tell, &*listener, &trace),
+                64 => Thread::<u64>::start(config, number, &requested, &tell, &*listener, &trace),
+                _ => Thread::<u128>::start(config, number, &requested, &tell, &*listener, &trace),
+            };
+            let thread = thread::Builder::new().name(format!("hart {number}")).spawn(run);
+            let thread = thread.map_err(|e| format!("the host gives hart {number} no thread: {e}"))?;
+            let (port, thread_id) = told.recv().map_err(|_| format!("hart {number} did not start"))?;
+            Ok(Link { port, requests: Mutex::new(requests), thread: Some(thread), thread_id })
+        });
+        Ok(Harts { links: links.collect::<Result<_, String>>()? })
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.links.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.links.is_empty()
+    }
+
+    /// The interrupt pins of hart number `hart`: a [`Sink`](hartwright_wire::Sink) numbered as the bits of `mip`.
+    pub fn port(&self, hart: usize) -> Arc<Port> {
+        self.links[hart].port.clone()
+    }
+
+    /// The host's number of the thread that runs hart number `hart`.
+    pub fn thread_id(&self, hart: usize) -> u32 {
+        self.links[hart].thread_id
+    }
+
+    /// Lets all harts run.
+    pub fn resume(&self) {
+        self.links.iter().for_each(|link| link.send(Request::Resume));
+    }
+
+    /// Lets one hart run.
+    pub fn resume_one(&self, hart: usize) {
+        self.links[hart].send(Request::Resume);
+    }
+
+    /// Stops all harts between two instructions, and returns when they stand.
+    pub fn pause(&self) {
+        let (done, all_done) = mpsc::channel();
+        self.links.iter().for_each(|link| link.send(Request::Pause(done.clone())));
+        drop(done);
+        // Ends with an error when every hart has answered, or is gone.
+        while all_done.recv().is_ok() {}
+    }
+
+    /// Has a paused hart do one instruction; the listener hears when it did.
+    pub fn step(&self, hart: usize) {
+        self.links[hart].send(Request::Step);
+    }
+
+    /// Looks into a hart between two instructions. `None` if its thread is gone.
+    pub fn with<R: Send + 'static>(
+        &self,
+        hart: usize,
+        look: impl FnOnce(&mut dyn Inspect) -> R + Send + 'static,
+    ) -> Option<R> {
+        let (tell, told) = mpsc::channel();
+        let look: Look = Box::new(move |hart| drop(tell.send(look(hart))));
+        self.links.get(hart)?.send(Request::Look(look));
+        told.recv().ok()
+    }
+
+    /// Replaces the breakpoints of all harts.
+    pub fn set_breakpoints(&self, breakpoints: &Breakpoints) {
+        for hart in 0..self.len() {
+            let breakpoints = breakpoints.clone();
+            self.with(hart, move |hart| hart.set_breakpoints(&breakpoints));
+        }
+    }
+
+    /// Puts all harts where power-on puts them.
+    pub fn reset(&self) {
+        for hart in 0..self.len() {
+            self.with(hart, |hart| hart.reset());
+        }
+    }
+}
+
+impl Drop for Harts {
+    fn drop(&mut self) {
+        self.links.iter().for_each(|link| link.send(Request::Quit));
+        for link in &mut self.links {
+            if let Some(thread) = link.thread.take() {
+                // A hart that panicked said so already.
+                let _ = thread.join();
+            }
+        }
+    }
+}
+
+impl Link {
+    fn send(&self, request: Request) {
+        // A hart whose thread is gone hears nothing more.
+        let _ = self.requests.lock().unwrap_or_else(PoisonError::into_inner).send(request);
+        self.port.ring();
+    }
+}
+
+/// The longest a waiting hart sleeps without looking up; whoever has news rings.
+const NAP: Duration = Duration::from_secs(1);
+
+/// One hart's thread.
+struct Thread<'t, 'c, W> {
+    core: &'c Core<W>,
+    cache: Cache<'c, W>,
+    number: usize,
+    requests: &'t Receiver<Request>,
+    listener: &'t (dyn Fn(Event) + Send + Sync),
+    trace: &'t Trace,
+    running: bool,
+    waits: bool,
+}
+
+impl<W: Width> Thread<'_, '_, W> {
+    fn start(
+        config: Config,
+        number: usize,
+        requests: &Receiver<Request>,
+        started: &Sender<(Arc<Port>, u32)>,
+        listener: &(dyn Fn(Event) + Send + Sync),
+        trace: &Trace,
+    ) {
+        let core = Core::<W>::new(Hart::new(config));
+        let thread_id = rustix::thread::gettid().as_raw_nonzero().get() as u32;
+        let cache = Cache::new(&core.hart);
+        // Nobody waits for it if the machine is gone already.
+        let _ = started.send((core.hart.port().clone(), thread_id));
+        Thread { core: &core, cache, number, requests, listener, trace, running: false, waits: false }.live();
+    }
+
+    fn live(mut self) {
+        loop {
+            if !self.running {
+                let Ok(request) = self.requests.recv() else { return };
+                if !self.answer(request) {
+                    return;
+                }
+                continue;
+            }
+            self.core.hart.port().heed();
+            while let Ok(request) = self.requests.try_recv() {
+                if !self.answer(request) {
+                    return;
+                }
+            }
+            if self.running {
+                self.run();
+            }
+        }
+    }
+
+    /// Does what is asked; `false` if that is to go.
+    fn answer(&mut self, request: Request) -> bool {
+        match request {
+            Request::Look(look) => {
+                look(&mut AtRest { core: self.core, cache: &mut self.cache, waits: &mut self.waits })
+            }
+            Request::Resume => {
+                if !self.running {
+                    self.running = true;
+                    self.leave_breakpoint();
+                }
+            }
+            Request::Pause(done) => {
+                self.running = false;
+                // Whoever paused may have stopped listening.
+                let _ = done.send(());
+            }
+            Request::Step => {
+                self.running = false;
+                self.one();
+                let hit = self.core.hart.take_watch_hit();
+                self.stop(hit.map_or(Reason::Step, Reason::Watch));
+            }
+            Request::Quit => return false,
+        }
+        true
+    }
+
+    /// Runs until somebody rings, or the hart stops by itself.
+    fn run(&mut self) {
+        let (core, trace) = (self.core, self.trace);
+        let hart = &core.hart;
+        let port = hart.port().clone();
+        if self.waits {
+            if !hart.wakes() {
+                port.sleep(NAP);
+                return;
+            }
+            self.waits = false;
+        }
+        core.interrupt(trace);
+        let watches = hart.watches();
+        self.cache.single(watches);
+        let breaks = !self.cache.breakpoints.is_empty();
+        loop {
+            if breaks && self.cache.breakpoints.contains(&hart.pc()) {
+                return self.stop(Reason::Breakpoint);
+            }
+            if core.run_block(&mut self.cache, trace) == Ended::Waiting {
+                self.waits = true;
+                return;
+            }
+            if port.rung() {
+                if watches && let Some(addr) = hart.take_watch_hit() {
+                    return self.stop(Reason::Watch(addr));
+                }
+                return;
+            }
+        }
+    }
+
+    /// Does one instruction, breakpoint or not. A waiting hart that nothing wakes does none.
+    fn one(&mut self) {
+        let hart = &self.core.hart;
+        if self.waits && !hart.wakes() {
+            return;
+        }
+        self.waits = false;
+        self.core.interrupt(self.trace);
+        self.waits = self.core.run_one(&mut self.cache, self.trace) == Ended::Waiting;
+    }
+
+    /// Gets past a breakpoint that the hart stands at.
+    fn leave_breakpoint(&mut self) {
+        if self.cache.breakpoints.contains(&self.core.hart.pc()) {
+            self.one();
+        }
+    }
+
+    fn stop(&mut self, reason: Reason) {
+        self.running = false;
+        (self.listener)(Event::Stopped { hart: self.number, reason });
+    }
+}

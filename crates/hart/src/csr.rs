@@ -1,0 +1,358 @@
+//! CSRs: who may touch which, what each holds, and what a write leaves (privileged spec, chapters 2, 3 and 10).
+
+use crate::{hart::Hart, status::*, trap::Privilege};
+use hartwright_ir::{CsrOp, Width};
+use hartwright_isa::{Ext, csr::*};
+
+/// An illegal-instruction exception is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Illegal;
+
+/// The bits of `mie` and `mip` there are.
+const INTERRUPTS: u64 = SSIP | MSIP | STIP | MTIP | SEIP | MEIP;
+/// Interrupts that can be S-mode's.
+const S_INTERRUPTS: u64 = SSIP | STIP | SEIP;
+/// Exceptions that can be S-mode's: all but the call from M-mode.
+const S_EXCEPTIONS: u64 = 0xb3ff;
+/// `sstatus` is these bits of `mstatus`.
+const SSTATUS_MASK: u64 = MSTATUS_SIE
+    | MSTATUS_SPIE
+    | MSTATUS_SPP
+    | MSTATUS_FS
+    | MSTATUS_SUM
+    | MSTATUS_MXR
+    | MSTATUS_UXL
+    | MSTATUS_SD;
+/// The bits of `mstatus` that can be written.
+const MSTATUS_WRITABLE: u64 = MSTATUS_SIE
+    | MSTATUS_MIE
+    | MSTATUS_SPIE
+    | MSTATUS_MPIE
+    | MSTATUS_SPP
+    | MSTATUS_MPP
+    | MSTATUS_FS
+    | MSTATUS_MPRV
+    | MSTATUS_SUM
+    | MSTATUS_MXR
+    | MSTATUS_TVM
+    | MSTATUS_TW
+    | MSTATUS_TSR;
+/// `UXL` and `SXL`: 64 bits, always.
+const MSTATUS_FIXED: u64 = 2 << 32 | 2 << 34;
+/// Programmable counters: there, and always zero.
+const COUNTERS: u64 = 0xffff_ffff;
+const SATP_PPN_AND_ASID: u64 = (1 << 60) - 1;
+
+impl<W: Width> Hart<W> {
+    pub(crate) fn reset_csrs(&self) {
+        let c = &self.csrs;
+        for cell in [
+            &c.medeleg,
+            &c.mideleg,
+            &c.mie,
+            &c.mip,
+            &c.mtvec,
+            &c.mcounteren,
+            &c.mcountinhibit,
+            &c.mscratch,
+            &c.mepc,
+            &c.mcause,
+            &c.mtval,
+            &c.stvec,
+            &c.scounteren,
+            &c.sscratch,
+            &c.sepc,
+            &c.scause,
+            &c.stval,
+            &c.senvcfg,
+            &c.satp,
+        ] {
+            cell.set(0);
+        }
+        c.mstateen.iter().for_each(|cell| cell.set(0));
+        c.fflags.set(0);
+        c.frm.set(0);
+        c.mstatus.set(MSTATUS_FIXED);
+        self.float_dirty.set(false);
+        // As QEMU leaves it: page-based memory types work, and where hardware can set A and D bits it does.
+        let when = |ext, bit| if self.has(ext) { bit } else { 0 };
+        let adue = if self.has(Ext::Svade) { 0 } else { when(Ext::Svadu, ENVCFG_ADUE) };
+        c.menvcfg.set(when(Ext::Svpbmt, ENVCFG_PBMTE) | adue);
+        self.write_stimecmp(u64::MAX);
+        self.instret.set(1);
+        self.write_mcycle(1);
+        self.write_minstret(1);
+    }
+
+    /// Does a CSR instruction; gives what the register held, if it is read.
+    pub fn access_csr(&self, csr: u16, op: CsrOp, v: u64, read: bool, write: bool) -> Result<u64, Illegal> {
+        self.check_csr(csr, write)?;
+        let old = if read || write && op != CsrOp::Write { self.read_csr(csr).ok_or(Illegal)? } else { 0 };
+        if write {
+            // Of `mip`, set and clear see what software wrote, not the pins (privileged spec, 3.1.9).
+            let base = if matches!(csr, MIP | SIP) { self.csrs.mip.get() } else { old };
+            let new = match op {
+                CsrOp::Write => v,
+                CsrOp::Set => base | v,
+                CsrOp::Clear => base & !v,
+            };
+            if self.read_csr(csr).is_none() {
+                return Err(Illegal);
+            }
+            self.write_csr(csr, new);
+        }
+        Ok(old)
+    }
+
+    /// Whether the hart, as it is, may touch the register (privileged spec, 2.1, and the section of each).
+    fn check_csr(&self, csr: u16, write: bool) -> Result<(), Illegal> {
+        let (mode, c) = (self.privilege(), &self.csrs);
+        if write && csr >> 10 == 3 || (mode as u16) < csr >> 8 & 3 {
+            return Err(Illegal);
+        }
+        let below_m = mode < Privilege::Machine;
+        let stateen = |n: usize, bit| !below_m || !self.has(Ext::Smstateen) || c.mstateen[n].get() & bit != 0;
+        let allowed = match csr {
+            FFLAGS | FRM | FCSR => self.float_on(),
+            SATP => mode != Privilege::Supervisor || c.mstatus.get() & MSTATUS_TVM == 0,
+            CYCLE..=0xc1f => {
+                let bit = 1 << (csr & 31);
+                (!below_m || c.mcounteren.get() & bit != 0)
+                    && (mode != Privilege::User || c.scounteren.get() & bit != 0)
+            }
+            STIMECMP => {
+                !below_m || c.mcounteren.get() & COUNTER_TM != 0 && c.menvcfg.get() & ENVCFG_STCE != 0
+            }
+            SENVCFG => stateen(0, STATEEN_ENVCFG),
+            SSTATEEN0..=SSTATEEN3 => stateen((csr - SSTATEEN0) as usize, STATEEN_SE),
+            _ => true,
+        };
+        if allowed { Ok(()) } else { Err(Illegal) }
+    }
+
+    /// What the register holds; `None` if this hart has none such. Reading changes nothing.
+    pub fn read_csr(&self, csr: u16) -> Option<u64> {
+        let c = &self.csrs;
+        let with = |ext, value| self.has(ext).then_some(value);
+        match csr {
+            FFLAGS => with(Ext::F, c.fflags.get().into()),
+            FRM => with(Ext::F, c.frm.get().into()),
+            FCSR => with(Ext::F, u64::from(c.frm.get()) << 5 | u64::from(c.fflags.get())),
+            CYCLE => with(Ext::Zicntr, self.read_mcycle()),
+            INSTRET => with(Ext::Zicntr, self.read_minstret()),
+            TIME => with(Ext::Zicntr, self.config().mtime.read()),
+            0xc03..=0xc1f => with(Ext::Zihpm, 0),
+
+            SSTATUS => Some(self.mstatus() & SSTATUS_MASK),
+            SIE => Some(c.mie.get() & c.mideleg.get()),
+            STVEC => Some(c.stvec.get()),
+            SCOUNTEREN => Some(c.scounteren.get()),
+            SENVCFG => Some(c.senvcfg.get()),
+            SSTATEEN0..=SSTATEEN3 => with(Ext::Ssstateen, 0),
+            SSCRATCH => Some(c.sscratch.get()),
+            SEPC => Some(c.sepc.get() & self.pc_mask()),
+            SCAUSE => Some(c.scause.get()),
+            STVAL => Some(c.stval.get()),
+            SIP => Some(self.mip() & c.mideleg.get()),
+            STIMECMP => with(Ext::Sstc, c.stimecmp.get()),
+            SATP => Some(c.satp.get()),
+
+            MSTATUS => Some(self.mstatus()),
+            MISA => Some(self.config().model.misa()),
+            MEDELEG => Some(c.medeleg.get()),
+            MIDELEG => Some(c.mideleg.get()),
+            MIE => Some(c.mie.get()),
+            MTVEC => Some(c.mtvec.get()),
+            MCOUNTEREN => Some(c.mcounteren.get()),
+            MENVCFG => Some(c.menvcfg.get()),
+            MSTATEEN0..=MSTATEEN3 => with(Ext::Smstateen, c.mstateen[(csr - MSTATEEN0) as usize].get()),
+            MCOUNTINHIBIT => Some(c.mcountinhibit.get()),
+            0x323..=0x33f => with(Ext::Zihpm, 0),
+            MSCRATCH => Some(c.mscratch.get()),
+            MEPC => Some(c.mepc.get() & self.pc_mask()),
+            MCAUSE => Some(c.mcause.get()),
+            MTVAL => Some(c.mtval.get()),
+            MIP => Some(self.mip()),
+            // With 64 bits only the even ones are there (privileged spec, 3.7.1).
+            0x3a0..=0x3af => {
+                let first = 4 * (csr - PMPCFG0) as usize;
+                (csr & 1 == 0 && first < self.pmp.count()).then(|| self.pmp.read_cfg(first))
+            }
+            0x3b0..=0x3ef => {
+                let entry = (csr - PMPADDR0) as usize;
+                (entry < self.pmp.count()).then(|| self.pmp.read_addr(entry))
+            }
+            MCYCLE => Some(self.read_mcycle()),
+            MINSTRET => Some(self.read_minstret()),
+            0xb03..=0xb1f => with(Ext::Zihpm, 0),
+            MVENDORID | MARCHID | MIMPID | MCONFIGPTR => Some(0),
+            MHARTID => Some(self.config().id),
+            _ => None,
+        }
+    }
+
+    /// Writes what of `v` the register can hold. Writes to registers that are not there are lost.
+    pub fn write_csr(&self, csr: u16, v: u64) {
+        let c = &self.csrs;
+        match csr {
+            FFLAGS => self.write_fcsr(c.frm.get().into(), v),
+            FRM => self.write_fcsr(v, c.fflags.get().into()),
+            FCSR => self.write_fcsr(v >> 5, v),
+
+            SSTATUS => self.write_mstatus(self.mstatus() & !SSTATUS_MASK | v & SSTATUS_MASK),
+            SIE => self.write_mie(c.mie.get() & !c.mideleg.get() | v & c.mideleg.get()),
+            STVEC => c.stvec.set(v & !2),
+            SCOUNTEREN => c.scounteren.set(v & COUNTERS),
+            SENVCFG => c.senvcfg.set(self.envcfg(v, c.senvcfg.get())),
+            SSCRATCH => c.sscratch.set(v),
+            SEPC => c.sepc.set(v & !1),
+            SCAUSE => c.scause.set(v),
+            STVAL => c.stval.set(v),
+            SIP => {
+                let mask = SSIP & c.mideleg.get();
+                self.write_mip(c.mip.get() & !mask | v & mask);
+            }
+            STIMECMP => self.write_stimecmp(v),
+            SATP => self.write_satp(v),
+
+            MSTATUS => self.write_mstatus(v),
+            MEDELEG => c.medeleg.set(v & S_EXCEPTIONS),
+            MIDELEG => {
+                c.mideleg.set(v & S_INTERRUPTS);
+                self.port().look();
+            }
+            MIE => self.write_mie(v),
+            MTVEC => c.mtvec.set(v & !2),
+            MCOUNTEREN => c.mcounteren.set(v & COUNTERS),
+            MENVCFG => self.write_menvcfg(v),
+            MSTATEEN0 => c.mstateen[0].set(v & (STATEEN_ENVCFG | STATEEN_SE)),
+            MSTATEEN1..=MSTATEEN3 => c.mstateen[(csr - MSTATEEN0) as usize].set(v & STATEEN_SE),
+            MCOUNTINHIBIT => self.write_mcountinhibit(v),
+            MSCRATCH => c.mscratch.set(v),
+            MEPC => c.mepc.set(v & !1),
+            MCAUSE => c.mcause.set(v),
+            MTVAL => c.mtval.set(v),
+            MIP => self.write_mip(v),
+            0x3a0..=0x3af => {
+                self.pmp.write_cfg(4 * (csr - PMPCFG0) as usize, v);
+                self.flush();
+            }
+            0x3b0..=0x3ef => {
+                self.pmp.write_addr((csr - PMPADDR0) as usize, v);
+                self.flush();
+            }
+            MCYCLE => self.write_mcycle(v),
+            MINSTRET => self.write_minstret(v),
+            _ => {}
+        }
+    }
+
+    /// `mstatus`, with `FS` and `SD` as they now are.
+    pub(crate) fn mstatus(&self) -> u64 {
+        let mut status = self.csrs.mstatus.get();
+        if self.float_dirty.get() && self.float_on() {
+            status |= MSTATUS_FS;
+        }
+        if status & MSTATUS_FS == MSTATUS_FS { status | MSTATUS_SD } else { status }
+    }
+
+    fn write_mstatus(&self, v: u64) {
+        let c = &self.csrs;
+        let (old, mut writable) = (c.mstatus.get(), MSTATUS_WRITABLE);
+        if !self.has(Ext::F) {
+            writable &= !MSTATUS_FS;
+        }
+        if v & MSTATUS_MPP == 2 << MPP_SHIFT {
+            writable &= !MSTATUS_MPP;
+        }
+        let new = v & writable | old & !writable;
+        self.float_dirty.set(false);
+        c.mstatus.set(new & !MSTATUS_SD | MSTATUS_FIXED);
+        if (old ^ new) & MSTATUS_MXR != 0 {
+            self.flush();
+        }
+        self.settle();
+        self.port().look();
+    }
+
+    /// `mip`: pins, and what software wrote.
+    pub(crate) fn mip(&self) -> u64 {
+        let (pins, soft) = (self.port().pins(), self.csrs.mip.get());
+        if self.sstc() { pins | soft & !STIP } else { pins & !STIP | soft }
+    }
+
+    /// Whether `stimecmp` drives `STIP`.
+    fn sstc(&self) -> bool {
+        self.csrs.menvcfg.get() & ENVCFG_STCE != 0
+    }
+
+    fn write_mie(&self, v: u64) {
+        self.csrs.mie.set(v & INTERRUPTS);
+        self.port().look();
+    }
+
+    fn write_mip(&self, v: u64) {
+        let writable = if self.sstc() { SSIP | SEIP } else { SSIP | STIP | SEIP };
+        self.csrs.mip.set(self.csrs.mip.get() & !writable | v & writable);
+        self.port().look();
+    }
+
+    fn write_menvcfg(&self, v: u64) {
+        let c = &self.csrs;
+        let with = |ext, bit| if self.has(ext) { bit } else { 0 };
+        let high =
+            with(Ext::Svadu, ENVCFG_ADUE) | with(Ext::Svpbmt, ENVCFG_PBMTE) | with(Ext::Sstc, ENVCFG_STCE);
+        c.menvcfg.set(self.envcfg(v, c.menvcfg.get()) | v & high);
+        self.flush();
+        self.port().look();
+    }
+
+    /// The bits that `menvcfg` and `senvcfg` share; `CBIE` has a reserved encoding, which keeps the old one.
+    fn envcfg(&self, v: u64, old: u64) -> u64 {
+        let with = |ext, bits| if self.has(ext) { bits } else { 0 };
+        let cbie = if v & ENVCFG_CBIE == 2 << 4 { old } else { v } & ENVCFG_CBIE;
+        v & (ENVCFG_FIOM | with(Ext::Zicbom, ENVCFG_CBCFE) | with(Ext::Zicboz, ENVCFG_CBZE))
+            | cbie & with(Ext::Zicbom, ENVCFG_CBIE)
+    }
+
+    /// `satp`; a mode this hart has not leaves the register as it was (privileged spec, 10.1.11).
+    fn write_satp(&self, v: u64) {
+        let levels = match v >> 60 {
+            0 => 0,
+            8 => 1,
+            9 => 2,
+            10 => 3,
+            _ => return,
+        };
+        if levels > self.config().model.mmu as u64 {
+            return;
+        }
+        let new = v & (SATP_PPN_AND_ASID | 0xf << 60);
+        if self.csrs.satp.replace(new) != new {
+            self.flush();
+        }
+    }
+
+    fn write_stimecmp(&self, v: u64) {
+        let mtime = &self.config().mtime;
+        self.csrs.stimecmp.set(v);
+        match mtime.deadline(v) {
+            Some(0) => {
+                self.salarm.at(None);
+                self.stimer.set(true);
+            }
+            later => {
+                self.salarm.at(None);
+                self.stimer.set(false);
+                self.salarm.at(later);
+            }
+        }
+        self.port().look();
+    }
+
+    fn write_fcsr(&self, frm: u64, fflags: u64) {
+        self.csrs.frm.set(frm as u8 & 7);
+        self.csrs.fflags.set(fflags as u8 & 0x1f);
+        self.float_dirty.set(true);
+    }
+}

@@ -1,0 +1,343 @@
+//! The hart itself: what it holds, and how it is reset.
+
+use crate::{
+    counters::Counter,
+    pmp::Pmp,
+    port::Port,
+    status::{MSTATUS_MPRV, MSTATUS_SUM},
+    tlb::{Tlb, View},
+    trap::Privilege,
+};
+use hartwright_ir::Width;
+use hartwright_isa::{Ext, cpu::CpuModel};
+use hartwright_mem::{Access, AddressSpace, Ram};
+use hartwright_wire::{Alarm, Line, Mtime};
+use std::{
+    cell::{Cell, RefCell},
+    sync::Arc,
+};
+
+/// What a hart is made of and connected to.
+#[derive(Clone)]
+pub struct Config {
+    /// Which kind of hart.
+    pub model: CpuModel,
+    /// `mhartid`.
+    pub id: u64,
+    /// Where it begins after a reset.
+    pub reset_pc: u64,
+    /// What it addresses.
+    pub space: Arc<AddressSpace>,
+    /// Its `time`.
+    pub mtime: Arc<Mtime>,
+}
+
+/// One hart with integer registers of width `W`. Addresses and CSRs have 64 bits.
+pub struct Hart<W> {
+    config: Config,
+    port: Arc<Port>,
+    ram: RamOf,
+    x: [Cell<W>; 32],
+    pub(crate) f: [Cell<u64>; 32],
+    pc: Cell<u64>,
+    privilege: Cell<Privilege>,
+    pub(crate) csrs: Csrs,
+    pub(crate) pmp: Pmp,
+    pub(crate) tlb: Tlb,
+    /// Whose rules loads and stores go by; follows from privilege and `mstatus`.
+    pub(crate) view: Cell<View>,
+    /// Counts what makes fetch translations stale.
+    epoch: Cell<u64>,
+    rules: Cell<u64>,
+    pub(crate) reservation: Cell<Option<Reservation>>,
+    /// Instructions retired since reset.
+    pub(crate) instret: Cell<u64>,
+    /// Traps taken since reset, exceptions and interrupts.
+    pub(crate) trapped: Cell<u64>,
+    /// Whether a floating-point register or flag was written since `mstatus.FS` was last set.
+    pub(crate) float_dirty: Cell<bool>,
+    pub(crate) watched: RefCell<Vec<Watch>>,
+    pub(crate) watch_hit: Cell<Option<u64>>,
+    pub(crate) stimer: Line,
+    pub(crate) salarm: Alarm,
+}
+
+/// The address space's RAM without a pointer more on the way.
+type RamOf = Arc<AddressSpace>;
+
+/// A word that `lr` reserved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Reservation {
+    /// Its offset into RAM.
+    pub(crate) at: u64,
+    /// Its bytes.
+    pub(crate) size: u64,
+    /// What it held.
+    pub(crate) value: u64,
+}
+
+/// Addresses that a debugger watches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Watch {
+    pub(crate) addr: u64,
+    pub(crate) len: u64,
+    pub(crate) loads: bool,
+    pub(crate) stores: bool,
+}
+
+/// CSRs that are plain storage; `csr` knows their rules.
+#[derive(Default)]
+pub(crate) struct Csrs {
+    pub(crate) fflags: Cell<u8>,
+    pub(crate) frm: Cell<u8>,
+    pub(crate) mstatus: Cell<u64>,
+    pub(crate) medeleg: Cell<u64>,
+    pub(crate) mideleg: Cell<u64>,
+    pub(crate) mie: Cell<u64>,
+    /// The bits of `mip` that software writes.
+    pub(crate) mip: Cell<u64>,
+    pub(crate) mtvec: Cell<u64>,
+    pub(crate) mcounteren: Cell<u64>,
+    pub(crate) mcountinhibit: Cell<u64>,
+    pub(crate) mscratch: Cell<u64>,
+    pub(crate) mepc: Cell<u64>,
+    pub(crate) mcause: Cell<u64>,
+    pub(crate) mtval: Cell<u64>,
+    pub(crate) menvcfg: Cell<u64>,
+    pub(crate) mstateen: [Cell<u64>; 4],
+    pub(crate) mcycle: Counter,
+    pub(crate) minstret: Counter,
+    pub(crate) stvec: Cell<u64>,
+    pub(crate) scounteren: Cell<u64>,
+    pub(crate) sscratch: Cell<u64>,
+    pub(crate) sepc: Cell<u64>,
+    pub(crate) scause: Cell<u64>,
+    pub(crate) stval: Cell<u64>,
+    pub(crate) senvcfg: Cell<u64>,
+    pub(crate) stimecmp: Cell<u64>,
+    pub(crate) satp: Cell<u64>,
+}
+
+impl<W: Width> Hart<W> {
+    /// A hart, reset.
+    pub fn new(config: Config) -> Self {
+        /// `mip.STIP`.
+        const STIP: u32 = 5;
+        let port = Arc::new(Port::default());
+        let stimer = Line::new(port.clone(), STIP);
+        let hart = Hart {
+            ram: config.space.clone(),
+            x: std::array::from_fn(|_| Cell::default()),
+            f: std::array::from_fn(|_| Cell::default()),
+            pc: Cell::new(0),
+            privilege: Cell::new(Privilege::Machine),
+            csrs: Csrs::default(),
+            pmp: Pmp::new(config.model.pmp_entries),
+            tlb: Tlb::default(),
+            view: Cell::new(View::Machine),
+            epoch: Cell::new(0),
+            rules: Cell::new(0),
+            reservation: Cell::new(None),
+            instret: Cell::new(0),
+            trapped: Cell::new(0),
+            float_dirty: Cell::new(false),
+            watched: RefCell::default(),
+            watch_hit: Cell::new(None),
+            salarm: config.mtime.clock().alarm(stimer.clone()),
+            stimer,
+            port,
+            config,
+        };
+        hart.reset();
+        hart
+    }
+
+    /// Puts the hart where power-on puts it (privileged spec, 3.4). What the specification leaves open is zero.
+    pub fn reset(&self) {
+        self.x.iter().for_each(|x| x.set(W::default()));
+        self.f.iter().for_each(|f| f.set(0));
+        self.pmp.reset();
+        self.reset_csrs();
+        self.reservation.set(None);
+        self.instret.set(0);
+        self.trapped.set(0);
+        self.pc.set(self.config.reset_pc);
+        self.set_privilege(Privilege::Machine);
+        self.flush();
+        self.port.look();
+    }
+
+    /// What it is made of.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Its interrupt pins and bell, for other threads.
+    pub fn port(&self) -> &Arc<Port> {
+        &self.port
+    }
+
+    /// Whether it implements `ext`.
+    #[inline(always)]
+    pub fn has(&self, ext: Ext) -> bool {
+        self.config.model.extensions.has(ext)
+    }
+
+    /// Integer register `r`, 0 to 31.
+    #[inline(always)]
+    pub fn x(&self, r: u8) -> W {
+        self.x[r as usize & 31].get()
+    }
+
+    /// Writes integer register `r`; `x0` stays zero.
+    #[inline(always)]
+    pub fn set_x(&self, r: u8, v: W) {
+        if r != 0 {
+            self.x[r as usize & 31].set(v);
+        }
+    }
+
+    /// Floating-point register `r`, 0 to 31.
+    #[inline(always)]
+    pub fn f(&self, r: u8) -> u64 {
+        self.f[r as usize & 31].get()
+    }
+
+    /// Writes floating-point register `r`.
+    #[inline(always)]
+    pub fn set_f(&self, r: u8, v: u64) {
+        self.f[r as usize & 31].set(v);
+        self.float_dirty.set(true);
+    }
+
+    /// The address of the next instruction. While a block runs, that of its first.
+    #[inline(always)]
+    pub fn pc(&self) -> u64 {
+        self.pc.get()
+    }
+
+    /// Sets the address of the next instruction.
+    #[inline(always)]
+    pub fn set_pc(&self, pc: u64) {
+        self.pc.set(pc);
+    }
+
+    /// The privilege mode.
+    #[inline(always)]
+    pub fn privilege(&self) -> Privilege {
+        self.privilege.get()
+    }
+
+    /// Sets the privilege mode.
+    pub fn set_privilege(&self, mode: Privilege) {
+        self.privilege.set(mode);
+        self.settle();
+    }
+
+    /// Instructions retired since reset; inside a block, those of the whole block are counted already.
+    #[inline(always)]
+    pub fn instret(&self) -> u64 {
+        self.instret.get()
+    }
+
+    /// Counts retired instructions; wrapping, so that a block left early can take back what it did not do.
+    #[inline(always)]
+    pub fn retire(&self, count: u64) {
+        self.instret.set(self.instret.get().wrapping_add(count));
+    }
+
+    /// Traps taken since reset.
+    pub fn traps(&self) -> u64 {
+        self.trapped.get()
+    }
+
+    /// The machine's memory.
+    #[inline(always)]
+    pub fn ram(&self) -> &Ram {
+        self.ram.ram()
+    }
+
+    /// Which rules fetched code runs under: two harts' blocks, or one's at different times, are alike only if
+    /// these are. Privilege, whether floating point is on, and what [`flush`](Self::flush) counts.
+    #[inline(always)]
+    pub fn rules(&self) -> u64 {
+        self.rules.get()
+    }
+
+    /// Forgets all translations.
+    pub fn flush(&self) {
+        self.tlb.flush();
+        self.forget_fetches();
+    }
+
+    /// Forgets the translation of one virtual address.
+    pub fn flush_page(&self, addr: u64) {
+        self.tlb.flush_page(addr);
+        self.forget_fetches();
+    }
+
+    /// Has every block looked up anew.
+    pub fn forget_fetches(&self) {
+        self.epoch.set(self.epoch.get() + 1);
+        self.settle();
+    }
+
+    /// Recomputes what follows from privilege and `mstatus`.
+    pub(crate) fn settle(&self) {
+        let float = u64::from(self.float_on());
+        self.rules.set(self.epoch.get() << 3 | float << 2 | self.privilege.get() as u64);
+        let status = self.csrs.mstatus.get();
+        let mode = match self.privilege.get() {
+            Privilege::Machine if status & MSTATUS_MPRV != 0 => {
+                Privilege::from_bits(status >> crate::status::MPP_SHIFT).unwrap_or(Privilege::User)
+            }
+            mode => mode,
+        };
+        self.view.set(match mode {
+            Privilege::User => View::User,
+            Privilege::Supervisor if status & MSTATUS_SUM != 0 => View::SupervisorUser,
+            Privilege::Supervisor => View::Supervisor,
+            Privilege::Machine => View::Machine,
+        });
+    }
+
+    /// Has loads, stores or both of `len` bytes at virtual address `addr` noticed; see
+    /// [`take_watch_hit`](Self::take_watch_hit).
+    pub fn watch(&self, addr: u64, len: u64, loads: bool, stores: bool) {
+        self.watched.borrow_mut().push(Watch { addr, len, loads, stores });
+        self.flush();
+    }
+
+    /// Ends all watching.
+    pub fn unwatch(&self) {
+        self.watched.borrow_mut().clear();
+        self.flush();
+    }
+
+    /// Whether anything is watched.
+    pub fn watches(&self) -> bool {
+        !self.watched.borrow().is_empty()
+    }
+
+    /// The watched address that was touched last, once.
+    pub fn take_watch_hit(&self) -> Option<u64> {
+        self.watch_hit.take()
+    }
+
+    /// Notes an access that a debugger asked about.
+    pub(crate) fn note_watch(&self, addr: u64, size: u64, access: Access) {
+        for watch in self.watched.borrow().iter() {
+            let asked = match access {
+                Access::Fetch => false,
+                Access::Load => watch.loads,
+                Access::Store => watch.stores,
+            };
+            if asked && addr.wrapping_sub(watch.addr) < watch.len
+                || watch.addr.wrapping_sub(addr) < size && asked
+            {
+                self.watch_hit.set(Some(watch.addr));
+                self.port.look();
+            }
+        }
+    }
+}

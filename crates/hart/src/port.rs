@@ -1,0 +1,73 @@
+//! The part of a hart that other threads reach: its interrupt pins, and the bell that gets its attention.
+
+use hartwright_wire::Sink;
+use std::{
+    sync::{
+        Condvar, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+/// Interrupt pins, numbered as the bits of `mip`, and a bell.
+#[derive(Default)]
+pub struct Port {
+    pins: AtomicU64,
+    /// Something outside a block's knowledge may have changed: pins, or what the hart's thread is asked to do.
+    attention: AtomicBool,
+    asleep: Mutex<()>,
+    bell: Condvar,
+}
+
+impl Port {
+    /// The levels of all pins.
+    #[inline(always)]
+    pub fn pins(&self) -> u64 {
+        self.pins.load(Ordering::Acquire)
+    }
+
+    /// Gets the hart's attention: it looks up before its next block, and wakes if it sleeps.
+    pub fn ring(&self) {
+        self.attention.store(true, Ordering::Release);
+        // Taking the lock orders this ring after the check of a hart that is just falling asleep.
+        drop(self.asleep.lock().unwrap_or_else(PoisonError::into_inner));
+        self.bell.notify_all();
+    }
+
+    /// Asks, from the hart's own thread, for a look before the next block.
+    #[inline(always)]
+    pub fn look(&self) {
+        self.attention.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether somebody rang since the last [`heed`](Self::heed).
+    #[inline(always)]
+    pub fn rung(&self) -> bool {
+        self.attention.load(Ordering::Relaxed)
+    }
+
+    /// Notes that the hart now looks; what it looks at is as of now or later.
+    pub fn heed(&self) {
+        self.attention.swap(false, Ordering::AcqRel);
+    }
+
+    /// Sleeps until somebody rings, or `at_most` has passed.
+    pub fn sleep(&self, at_most: Duration) {
+        let guard = self.asleep.lock().unwrap_or_else(PoisonError::into_inner);
+        if !self.attention.load(Ordering::Acquire) {
+            drop(self.bell.wait_timeout(guard, at_most));
+        }
+    }
+}
+
+impl Sink for Port {
+    fn set(&self, pin: u32, level: bool) {
+        let bit = 1 << (pin & 63);
+        if level {
+            self.pins.fetch_or(bit, Ordering::AcqRel);
+        } else {
+            self.pins.fetch_and(!bit, Ordering::AcqRel);
+        }
+        self.ring();
+    }
+}
