@@ -244,7 +244,7 @@ impl<W: Width> Thread<'_, '_, W> {
     fn answer(&mut self, request: Request) -> bool {
         match request {
             Request::Look(look) => {
-                look(&mut AtRest { core: self.core, cache: &mut self.cache, waits: &mut self.waits })
+                look(&mut AtRest { core: self.core, cache: &mut self.cache, waits: &mut self.waits });
             }
             Request::Resume => {
                 if !self.running {

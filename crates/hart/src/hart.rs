@@ -332,9 +332,8 @@ impl<W: Width> Hart<W> {
                 Access::Load => watch.loads,
                 Access::Store => watch.stores,
             };
-            if asked && addr.wrapping_sub(watch.addr) < watch.len
-                || watch.addr.wrapping_sub(addr) < size && asked
-            {
+            let touches = addr.wrapping_sub(watch.addr) < watch.len || watch.addr.wrapping_sub(addr) < size;
+            if asked && touches {
                 self.watch_hit.set(Some(watch.addr));
                 self.port.look();
             }

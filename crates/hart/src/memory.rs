@@ -196,7 +196,6 @@ impl<W: Width> Hart<W> {
 
     /// Where the bytes of an access lie: in one page, or its first so many in one and the rest in the next. Both
     /// are found before any is touched, so a fault of the second leaves the first alone.
-    #[expect(clippy::type_complexity, reason = "one caller each way takes it apart at once")]
     fn pieces(
         &self,
         addr: u64,

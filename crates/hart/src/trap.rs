@@ -170,14 +170,18 @@ impl<W: Width> Hart<W> {
             let spie = if status & MSTATUS_SIE != 0 { MSTATUS_SPIE } else { 0 };
             let spp = if from == Privilege::Supervisor { MSTATUS_SPP } else { 0 };
             c.mstatus.set(status & !(MSTATUS_SIE | MSTATUS_SPIE | MSTATUS_SPP) | spie | spp);
-            (c.sepc.set(pc), c.scause.set(cause), c.stval.set(tval));
+            c.sepc.set(pc);
+            c.scause.set(cause);
+            c.stval.set(tval);
             self.set_privilege(Privilege::Supervisor);
             c.stvec.get()
         } else {
             let mpie = if status & MSTATUS_MIE != 0 { MSTATUS_MPIE } else { 0 };
             let mpp = (from as u64) << status::MPP_SHIFT;
             c.mstatus.set(status & !(MSTATUS_MIE | MSTATUS_MPIE | MSTATUS_MPP) | mpie | mpp);
-            (c.mepc.set(pc), c.mcause.set(cause), c.mtval.set(tval));
+            c.mepc.set(pc);
+            c.mcause.set(cause);
+            c.mtval.set(tval);
             self.set_privilege(Privilege::Machine);
             c.mtvec.get()
         };
