@@ -73,8 +73,10 @@ struct State {
     regs: Regs,
     /// FCR's ENABLE, DMA and TRIGGER, which can be written only.
     fcr: u8,
-    /// Received characters with the LSR bits that came with each.
+    /// Received characters with the LSR bits that came with each: the receive FIFO, or RBR alone.
     rx: VecDeque<(u8, u8)>,
+    /// What RBR holds without FIFOs, read or not.
+    rbr: u8,
     /// Characters on their way out: the transmit FIFO, or THR alone.
     tx: VecDeque<u8>,
     /// LSR's bits that stay until it is read.
@@ -126,7 +128,8 @@ impl Ns16550a {
     }
 
     fn receive(&mut self) -> u8 {
-        let byte = self.state.rx.pop_front().map_or(0, |(byte, _)| byte);
+        let empty = if self.fifos() { 0 } else { self.state.rbr };
+        let byte = self.state.rx.pop_front().map_or(empty, |(byte, _)| byte);
         self.wait_again();
         self.sync();
         byte
@@ -210,6 +213,9 @@ impl Ns16550a {
             }
         } else {
             self.state.rx.push_back((byte, flags));
+        }
+        if !self.fifos() {
+            self.state.rbr = byte;
         }
         self.wait_again();
     }
