@@ -118,6 +118,18 @@ mod tests {
     }
 
     #[test]
+    fn no_damaged_image_panics() {
+        let mut bytes = vec![0; 0x50];
+        bytes[0x38..0x3c].copy_from_slice(b"RSC\x05");
+        for len in 0..bytes.len() {
+            let _ = Image::new(bytes[..len].to_vec(), u64::MAX);
+        }
+        bytes[0x10..0x18].fill(0xff);
+        let image = Image::new(bytes, 0x8020_0000).unwrap();
+        assert_eq!(image.end(), u64::MAX, "which no memory has, so the layout refuses it");
+    }
+
+    #[test]
     fn what_says_nothing_goes_where_it_is_told() {
         let image = Image::new(vec![1, 2, 3], 0x8000_0000).unwrap();
         assert_eq!((image.format, image.start(), image.end()), (Format::Raw, 0x8000_0000, 0x8000_0003));

@@ -1,6 +1,7 @@
 //! Machines by name, and what the command line changes in any of them.
 
 use crate::{MachineSpec, write::hex};
+use hartwright_isa::cpu::CpuModel;
 use hartwright_objects::{Class, Given, nearest};
 use std::path::Path;
 
@@ -68,6 +69,9 @@ pub fn choose(name: &str, options: &Options) -> Result<Chosen, String> {
     if options.harts == Some(0) {
         return Err("Invalid CPU topology: CPU topology parameters must be greater than zero".into());
     }
+    if let Some(model) = options.cpu.as_deref().filter(|model| CpuModel::find(model).is_none()) {
+        return Err(unknown_cpu(model));
+    }
     let chosen = if name.ends_with(".toml") || name.contains('/') {
         if let Some((property, _)) = options.properties.first() {
             return Err(format!("Property 'machine.{property}' not found"));
@@ -93,6 +97,11 @@ pub fn choose(name: &str, options: &Options) -> Result<Chosen, String> {
         )),
         _ => Ok(chosen),
     }
+}
+
+/// That there is no such CPU model, in QEMU's words.
+pub(crate) fn unknown_cpu(model: &str) -> String {
+    format!("unable to find CPU model '{model}'")
 }
 
 fn unknown(name: &str) -> String {

@@ -1,8 +1,9 @@
 //! Finds what makes no sense in a specification, and says where, as a compiler does.
 
-use crate::{At, Device, End, MachineSpec, Problem, Said, reset::Reset, write::hex};
+use crate::{At, Device, End, MachineSpec, Problem, Said, boards::unknown_cpu, reset::Reset, write::hex};
 use hartwright_device as device;
 use hartwright_device::{Output, Target};
+use hartwright_isa::cpu::CpuModel;
 use hartwright_objects::{Error, Given, Globals, Registry, nearest};
 use std::collections::HashMap;
 
@@ -96,6 +97,9 @@ impl MachineSpec {
                 format!("{} harts, but this machine takes from {} to {}", cpu.harts, cpu.min, cpu.max),
             );
         }
+        if CpuModel::find(&cpu.model).is_none() {
+            say(cpu.model.at, unknown_cpu(&cpu.model));
+        }
         if !(1..=u64::from(u32::MAX)).contains(&self.timebase) {
             say(
                 self.timebase.at,
@@ -114,7 +118,7 @@ impl MachineSpec {
             } else if end.hart().is_some() {
                 format!("'{name}' is the name of a hart")
             } else if let Some(first) = known.insert(name, name) {
-                format!("a second '{name}'; the first is at {}", self.source.place(first.at))
+                format!("a second '{name}'; there is one already{}", self.source.aside(first.at))
             } else {
                 continue;
             };
@@ -158,7 +162,7 @@ impl MachineSpec {
                 .iter()
                 .find(|o| o.size > 0 && **o.base < range.end() && **range.base < o.end())
             {
-                let message = format!("{range} overlaps {other} ({})", self.source.place(other.base.at));
+                let message = format!("{range} overlaps {other}{}", self.source.aside(other.base.at));
                 let free = free(&ranges, range).map(|at| format!("{} is free", hex(at)));
                 say(self.source.problem(range.base.at, message).hint(free));
             }
@@ -263,8 +267,8 @@ impl MachineSpec {
             let Some(port) = &spec.chardev else { continue };
             if let Some(first) = ports.insert(port, port) {
                 let message = format!(
-                    "chardev '{port}' has a second user; the first is at {}",
-                    self.source.place(first.at)
+                    "chardev '{port}' has two users; the other is there{}",
+                    self.source.aside(first.at)
                 );
                 problems.push(self.source.problem(port.at, message));
             }
@@ -283,8 +287,7 @@ impl MachineSpec {
     ) {
         let user = format!("'{}' of '{}'", line, spec.name);
         if let Some((first, first_at)) = users.get(&end) {
-            let message =
-                format!("{user} ends at {end}, where {first} does ({})", self.source.place(*first_at));
+            let message = format!("{user} ends at {end}, where {first} does{}", self.source.aside(*first_at));
             let advice = "a second line there would undo what the first one says";
             problems.push(self.source.problem(at, message).advise(advice));
         } else {

@@ -36,12 +36,9 @@ impl Source {
         (before.matches('\n').count() + 1, before[start..].chars().count() + 1)
     }
 
-    /// `FILE:LINE`, or the machine's name if it was said in no file.
-    pub fn place(&self, at: At) -> String {
-        match at {
-            Some((start, _)) => format!("{}:{}", self.name, self.position(start).0),
-            None => self.name.clone(),
-        }
+    /// ` (FILE:LINE)`, to follow the name of something; nothing if it was said in no file.
+    pub fn aside(&self, at: At) -> String {
+        at.map_or(String::new(), |(start, _)| format!(" ({}:{})", self.name, self.position(start).0))
     }
 
     /// A problem at `at`.

@@ -226,6 +226,7 @@ fn what_makes_no_sense_is_said_where_it_stands() {
             "p.toml:48:17: 'irq' expects where the line ends, as \"NAME:PIN\", such as \"plic:10\"",
         ),
         ("irq =", "ira =", "p.toml:48:11: device 'uart0' (doll-uart) has no line 'ira'"),
+        ("model = \"rv64\"", "model = \"rv46\"", "p.toml:11:9: unable to find CPU model 'rv46'"),
         ("harts = 1", "harts = 5", "p.toml:12:9: 5 harts, but this machine takes from 1 to 4"),
         (
             "harts = 1",
@@ -239,7 +240,11 @@ fn what_makes_no_sense_is_said_where_it_stands() {
             "p.toml:32:8: memory 'ram' begins and ends at pages, and 0x100_0800 is none",
         ),
         ("kind = \"ram\"", "kind = \"rma\"", "p.toml:30:8: memory kind 'rma' is unknown"),
-        ("name = \"uart0\"", "name = \"plic\"", "p.toml:44:8: a second 'plic'; the first is at p.toml:38"),
+        (
+            "name = \"uart0\"",
+            "name = \"plic\"",
+            "p.toml:44:8: a second 'plic'; there is one already (p.toml:38)",
+        ),
         ("chardev = ", "chadrev = ", "p.toml:49:1: device has no 'chadrev'"),
         (
             "reset = 0x1000",
@@ -395,6 +400,10 @@ fn names_and_numbers_of_the_command_line_are_judged() {
     assert_eq!(
         say("./nonexist.toml", Options::default()),
         "could not load machine './nonexist.toml': No such file or directory"
+    );
+    assert_eq!(
+        say("x", Options { cpu: Some("foo".into()), ..Options::default() }),
+        "unable to find CPU model 'foo'"
     );
     assert!(say("x", Options { ram: Some(0), ..Options::default() }).starts_with("-m 0: "));
     let path = file("m.toml", doll().to_string().as_bytes()) + ".toml";
