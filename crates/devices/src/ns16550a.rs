@@ -190,8 +190,11 @@ impl Ns16550a {
             | lsr::DR.when::<u8>(!rx.is_empty())
             | (lsr::THRE.when::<u8>(true) | lsr::TEMT.when::<u8>(true)) * u8::from(tx.is_empty())
             | lsr::ERR.when::<u8>(self.fifos() && (inside || errors & CHARACTER != 0));
-        self.state.errors = 0;
-        self.sync();
+        // Drivers poll this register: most reads change nothing.
+        if self.state.errors != 0 {
+            self.state.errors = 0;
+            self.sync();
+        }
         status
     }
 

@@ -288,3 +288,51 @@ fn a_reset_leaves_the_wires_as_they_are() {
     b.uart.reset();
     assert_eq!((b.r(MSR), b.r(MCR), b.r(7)), (0x30, 0, 0), "no delta");
 }
+
+#[test]
+fn nothing_of_its_own_keeps_it_alive() {
+    let b = bench();
+    b.w(FCR, 1);
+    b.port.feed(b"x");
+    let weak = Arc::downgrade(&b.uart);
+    let Bench { uart, irq: _irq, port, clock } = b;
+    clock.start();
+    drop(uart);
+    assert!(weak.upgrade().is_none(), "its port and its alarm hold it weakly");
+    port.feed(b"nobody hears this");
+}
+
+/// What Linux's 8250 driver asks of an unknown port before it calls it a 16550A.
+#[test]
+fn a_driver_that_probes_finds_a_16550a() {
+    let b = bench();
+    b.w(IER, 0);
+    assert_eq!(b.r(IER) & 0x0f, 0);
+    b.w(IER, 0x0f);
+    assert_eq!(b.r(IER) & 0x0f, 0x0f);
+    b.w(IER, 0);
+    b.w(MCR, 0x10 | 0x0a);
+    assert_eq!(b.r(MSR) & 0xf0, 0x90, "RTS and OUT2 come back as CTS and DCD");
+    b.w(MCR, 0);
+    b.w(LCR, 0xbf);
+    b.w(IIR, 0);
+    b.w(LCR, 0);
+    b.w(FCR, 1);
+    assert_eq!(b.r(IIR) >> 6, 3, "it has FIFOs that work");
+    // No 16750: bit 5 stays zero with and without the latch. No XScale: IER bit 6 does not stick.
+    b.w(FCR, 0x21);
+    let plain = b.r(IIR);
+    b.w(LCR, 0x80);
+    b.w(FCR, 0x21);
+    assert_eq!((plain & 0x20, b.r(IIR) & 0x20), (0, 0));
+    b.w(LCR, 0);
+    b.w(IER, 0x40);
+    assert_eq!(b.r(IER), 0);
+    // The transmitter's interrupt test: twice in a row it is pending after enabling.
+    for _ in 0..2 {
+        b.w(IER, 2);
+        assert_eq!(b.r(LSR) & 0x60, 0x60);
+        assert_eq!(b.r(IIR) & 0x0f, 2);
+        b.w(IER, 0);
+    }
+}
