@@ -1,2 +1,6 @@
-//! To be written.
-fn main() {}
+//! The program `hartwright`, also known as `hartwright-system-riscv64` and `qemu-system-riscv64`.
+#![forbid(unsafe_code)]
+
+fn main() -> std::process::ExitCode {
+    hartwright::main_with(std::env::args_os())
+}

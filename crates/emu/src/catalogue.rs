@@ -1,0 +1,115 @@
+//! What there is to choose from, as the `help` values of options print it.
+
+use hartwright_machine::{Board, boards};
+use hartwright_objects::{Category, Class, Property, Registry, Value};
+
+use crate::Failure;
+
+/// The models that `-cpu` takes.
+const CPUS: [&str; 2] = ["max", "rv64"];
+
+/// `-machine help`.
+pub(crate) fn machines() -> String {
+    let lines =
+        boards().into_iter().map(|board| format!("{:<20} {}\n", board.name(), sentence(board.description())));
+    "Supported machines are:\n".to_owned() + &lines.collect::<String>()
+}
+
+/// `-machine NAME,help`, of a built-in machine.
+pub(crate) fn machine(name: &str) -> Option<String> {
+    let board: &Board = boards().into_iter().find(|board| board.name() == name)?;
+    let common = [
+        ("dumpdtb", "Write the device tree to this file and end"),
+        ("dumpspec", "Write the machine's description to this file and end"),
+    ];
+    let mut lines: Vec<String> = (board.class.properties)().iter().map(property).collect();
+    lines.extend(common.map(|(name, doc)| line(&format!("{name}=<string>"), doc, "")));
+    lines.sort();
+    Some(format!("{} options:\n{}", board.class.name, lines.concat()))
+}
+
+/// What to say of a machine that there is not.
+pub(crate) fn unknown_machine(name: &str) -> Failure {
+    Failure::new(format!(
+        "unsupported machine type: \"{name}\"\nUse -machine help to list supported machines"
+    ))
+}
+
+/// `-cpu help`.
+pub(crate) fn cpus() -> String {
+    "Available CPUs:\n".to_owned() + &CPUS.map(|name| format!("  {name}\n")).concat()
+}
+
+/// The types that `-device` can make. An unsound registry is our own bug, which a test of the registry finds.
+fn device_classes() -> Vec<&'static Class> {
+    let Ok(registry) = Registry::linked() else { return Vec::new() };
+    registry.classes().filter(|class| registry.is_a(class, "device") && !class.is_abstract()).collect()
+}
+
+/// Can `-device` make this?
+pub(crate) fn is_device(name: &str) -> bool {
+    name == "loader"
+        || device_classes().iter().any(|class| class.name == name || class.aliases.contains(&name))
+}
+
+/// What to say of a device type that there is not.
+pub(crate) fn not_a_device(name: &str) -> String {
+    format!("'{name}' is not a valid device model name")
+}
+
+/// `-device help`.
+pub(crate) fn devices() -> String {
+    let loader = ("loader", None, LOADER, Category::Misc);
+    let mut rows: Vec<_> =
+        device_classes().iter().map(|class| (class.name, class.bus, class.doc, class.category)).collect();
+    rows.push(loader);
+    rows.sort_by_key(|(name, _, _, category)| (*category, *name));
+    let mut text = String::new();
+    let mut last = None;
+    for (name, bus, doc, category) in rows {
+        if last.replace(category) != Some(category) {
+            let gap = if text.is_empty() { "" } else { "\n" };
+            text.push_str(&format!("{gap}{category} devices:\n"));
+        }
+        let bus = bus.map_or(String::new(), |bus| format!(", bus {bus}"));
+        text.push_str(&format!("name \"{name}\"{bus}, desc \"{}\"\n", sentence(doc)));
+    }
+    text
+}
+
+const LOADER: &str = "Puts a file or a number into memory.";
+
+/// `-device TYPE,help`.
+pub(crate) fn device(name: &str) -> Option<String> {
+    if name == "loader" {
+        let rows = hartwright_machine::LOADER_PROPERTIES;
+        let lines: String =
+            rows.iter().map(|(name, kind, doc)| line(&format!("{name}=<{kind}>"), doc, "")).collect();
+        return Some(format!("loader options:\n{lines}"));
+    }
+    let class =
+        device_classes().into_iter().find(|class| class.name == name || class.aliases.contains(&name))?;
+    let mut lines: Vec<String> = (class.properties)().iter().map(property).collect();
+    lines.sort();
+    match lines.is_empty() {
+        true => Some(format!("There are no options for {name}.\n")),
+        false => Some(format!("{name} options:\n{}", lines.concat())),
+    }
+}
+
+fn property(property: &Property) -> String {
+    let default = match &property.default {
+        Value::None => String::new(),
+        value => format!(" (default: {value})"),
+    };
+    line(&format!("{}=<{}>", property.name, property.kind), sentence(property.doc), &default)
+}
+
+fn line(name: &str, doc: &str, default: &str) -> String {
+    format!("  {name:<22} - {doc}{default}\n")
+}
+
+/// A doc comment's first paragraph as one line without its full stop.
+fn sentence(doc: &str) -> &str {
+    doc.lines().next().unwrap_or_default().trim().trim_end_matches('.')
+}

@@ -1,0 +1,302 @@
+//! `-machine`, `-cpu`, `-m`, `-smp` and what else makes the machine.
+
+use hartwright_backend::opts::{Opts, parse_size, parse_switch, parse_whole};
+
+use super::{Complete, FLAG, Flag};
+use crate::{
+    Accel, Asked, Failure, Outcome, Topology, asked::Argument, catalogue, config::GlobalOption, not_yet,
+};
+
+pub(super) const FLAGS: &[Flag] = &[
+    Flag {
+        names: &["machine", "M"],
+        form: "[type=]NAME|FILE.toml[,PROPERTY=VALUE]...",
+        brief: "choose the machine, by name or by a file that describes one",
+        more: "`-machine help` lists the machines, `-machine NAME,help` the properties of one. \
+               With dumpspec=FILE the machine's description is written to FILE, to be edited and run; with \
+               dumpdtb=FILE its device tree is; in both cases nothing runs. A value with a '/' or ending in \
+               .toml is a file.",
+        examples: &[
+            ("-machine param,dumpspec=p.toml", "write what the machine is made of"),
+            ("-machine ./p.toml -nographic", "run the changed machine"),
+        ],
+        complete: Complete::Words(&["help", "param"]),
+        parse: machine,
+        accepts: &["param", "type=param", "param,dumpdtb=a,,b", "./p.toml", "x.toml,dumpspec=y.toml"],
+        refuses: &[
+            ("param,acpi", "-machine param,acpi: Expected '=' after parameter 'acpi'"),
+            ("param,=x", "-machine param,=x: Invalid parameter ''"),
+        ],
+        ..FLAG
+    },
+    Flag {
+        names: &["cpu"],
+        form: "MODEL[,PROPERTY=on|off]...",
+        brief: "choose the harts' model and its extensions",
+        more: "`-cpu help` lists the models.",
+        examples: &[("-cpu max,v=off", "everything but vectors")],
+        complete: Complete::Words(&["help", "max", "rv64"]),
+        parse: |asked, arg| match &*arg.text {
+            "help" | "?" => Err(Outcome::print(catalogue::cpus())),
+            "" => Err(Outcome::Fail(Failure::new("-cpu option cannot be empty"))),
+            _ => {
+                asked.cpu = Some(arg.text.clone());
+                Ok(())
+            }
+        },
+        accepts: &["max", "rv64,zba=off"],
+        refuses: &[("", "-cpu option cannot be empty")],
+        ..FLAG
+    },
+    Flag {
+        names: &["accel"],
+        form: "[accel=]interp|tcg[,PROPERTY=VALUE]...",
+        brief: "choose the engine that executes instructions",
+        more: "There is one engine so far, the interpreter `interp`; `tcg`, QEMU's name for its own, gives it too. \
+               thread=single|multi says whether harts share a host thread. tb-size, split-wx and one-insn-per-tb \
+               are understood and have no meaning for an interpreter.",
+        complete: Complete::Words(&["help", "interp", "tcg"]),
+        parse: accel,
+        accepts: &["interp", "tcg", "tcg,thread=multi", "tcg,tb-size=64,split-wx=off"],
+        refuses: &[
+            ("foo", "-accel foo: invalid accelerator foo"),
+            ("kvm", "-accel kvm: invalid accelerator kvm"),
+            ("tcg,thread=foo", "-accel tcg,thread=foo: Invalid 'thread' setting foo"),
+            ("tcg,foo=1", "-accel tcg,foo=1: Property 'tcg-accel.foo' not found"),
+            ("tcg,tb-size=foo", "-accel tcg,tb-size=foo: Parameter 'tb-size' expects uint64"),
+        ],
+        ..FLAG
+    },
+    Flag {
+        names: &["m"],
+        form: "[size=]MEGABYTES|SIZE",
+        brief: "set the size of RAM, in MiB or with a suffix: 512, 512M, 1.5G",
+        examples: &[("-m 1.5G", "1536 MiB")],
+        parse: memory,
+        accepts: &["512", "size=1.5G", "64k"],
+        refuses: &[
+            (
+                "abc",
+                "-m abc: Parameter 'size' expects a non-negative number below 2^64\n\
+                 Optional suffix k, M, G, T, P or E means kilo-, mega-, giga-, tera-, peta-\n\
+                 and exabytes, respectively.",
+            ),
+            ("0", "-m 0: a machine needs RAM; -m 128M gives it 128 MiB"),
+            ("128,foo=1", "-m 128,foo=1: Invalid parameter 'foo'"),
+            ("1000E", "-m 1000E: Value '1000E' is out of range for parameter 'size'"),
+            ("1G,maxmem=2G", "-m 1G,maxmem=2G: maxmem: not yet in hartwright"),
+        ],
+        ..FLAG
+    },
+    Flag {
+        names: &["smp"],
+        form: "[cpus=]N[,maxcpus=N][,sockets=N][,cores=N][,threads=N]",
+        brief: "set the number of harts, and their topology",
+        examples: &[("-smp 4", "four harts, each on a host thread of its own")],
+        parse: |asked, arg| {
+            if let Ok(Opts { help: true, .. }) = Opts::parse_strict(&arg.text, Some("cpus")) {
+                return Err(Outcome::print(
+                    "smp-opts options:\n".to_owned()
+                        + "  cores=<num>\n  cpus=<num>\n  maxcpus=<num>\n  sockets=<num>\n  threads=<num>\n",
+                ));
+            }
+            let topology = Topology::parse(&arg.text).map_err(|refusal| Outcome::Fail(refusal.into()))?;
+            asked.smp = Some(topology);
+            Ok(())
+        },
+        accepts: &["4", "cpus=4,sockets=2,cores=2,threads=1", "2,maxcpus=4"],
+        refuses: &[
+            ("foo", "Parameter 'smp.cpus' expects integer"),
+            ("0", "Invalid CPU topology: CPU topology parameters must be greater than zero"),
+        ],
+        ..FLAG
+    },
+    Flag {
+        names: &["device"],
+        form: "TYPE[,PROPERTY=VALUE]...|JSON",
+        brief: "add a device",
+        more: "`-device help` lists the types, `-device TYPE,help` the properties of one. \
+               `-device loader,file=FILE,addr=ADDRESS` puts a file into memory.",
+        examples: &[(
+            "-device loader,file=a.bin,addr=0x80400000",
+            "a.bin is in memory when the machine starts",
+        )],
+        complete: Complete::Words(&["help", "loader,"]),
+        parse: device,
+        accepts: &["loader,file=a,addr=0x80000000", r#"{"driver":"loader","file":"a","addr":2147483648}"#],
+        refuses: &[
+            ("id=a", "-device id=a: Parameter 'driver' is missing"),
+            (
+                "loader,id=1",
+                "-device loader,id=1: Parameter 'id' expects an identifier\n\
+                 Identifiers consist of letters, digits, '-', '.', '_', starting with a letter.",
+            ),
+        ],
+        ..FLAG
+    },
+    Flag {
+        names: &["object"],
+        form: "TYPE,id=ID[,PROPERTY=VALUE]...|JSON",
+        brief: "create an object; there is no type of them yet",
+        parse: |_, arg| {
+            let mut none = Asked::default();
+            if let Ok(Opts { help: true, .. }) = Opts::parse_strict(&arg.text, Some("qom-type")) {
+                return Err(Outcome::print("List of user creatable objects:\n"));
+            }
+            let object = arg.object("qom-type", &mut none, true)?;
+            if not_yet::OBJECTS.contains(&&*object.driver) {
+                return Err(arg.not_yet());
+            }
+            Err(arg.refuse(format!("Parameter 'qom-type' does not accept value '{}'", object.driver)))
+        },
+        refuses: &[
+            ("foo,id=x", "-object foo,id=x: Parameter 'qom-type' does not accept value 'foo'"),
+            ("rng-random,id=x", "-object rng-random,id=x: not yet in hartwright"),
+            ("id=x", "-object id=x: Parameter 'qom-type' is missing"),
+        ],
+        ..FLAG
+    },
+    Flag {
+        names: &["global"],
+        form: "TYPE.PROPERTY=VALUE|driver=TYPE,property=PROPERTY,value=VALUE",
+        brief: "set a property of every device of a type",
+        parse: global,
+        accepts: &["ns16550a.fifo-depth=16", "driver=riscv.sifive.plic,property=a,value=b", "a.b.c=d,e"],
+        refuses: &[
+            ("foo", "-global foo: Invalid parameter 'foo'"),
+            ("driver=a", "-global driver=a: Parameter 'property' is missing"),
+        ],
+        ..FLAG
+    },
+    Flag {
+        names: &["nodefaults"],
+        brief: "leave out what a machine has without being asked: console, monitor",
+        parse: |asked, _| {
+            asked.nodefaults = true;
+            Ok(())
+        },
+        ..FLAG
+    },
+    Flag {
+        names: &["no-user-config", "nouserconfig"],
+        brief: "read no configuration of the user's; none is ever read",
+        ..FLAG
+    },
+];
+
+fn machine(asked: &mut Asked, arg: &Argument) -> Result<(), Outcome> {
+    let mut opts = arg.strict("type")?;
+    let name = opts.take("type");
+    if opts.help {
+        return Err(match name {
+            None => Outcome::print(catalogue::machines()),
+            Some(name) => match catalogue::machine(&name) {
+                Some(text) => Outcome::print(text),
+                None => Outcome::Fail(catalogue::unknown_machine(&name)),
+            },
+        });
+    }
+    if matches!(name.as_deref(), Some("help" | "?")) {
+        return Err(Outcome::print(catalogue::machines()));
+    }
+    asked.machine = name.or(asked.machine.take());
+    asked.machine_properties.extend_from_slice(opts.pairs());
+    Ok(())
+}
+
+/// The engine's names; all give the interpreter.
+const ENGINES: [&str; 2] = ["interp", "tcg"];
+
+fn accel(asked: &mut Asked, arg: &Argument) -> Result<(), Outcome> {
+    let opts = arg.strict("accel")?;
+    if opts.help || matches!(opts.get("accel"), Some("help" | "?")) {
+        let names = ENGINES.map(|name| format!("{name}\n")).concat();
+        return Err(Outcome::print(format!("Accelerators supported in QEMU binary:\n{names}")));
+    }
+    let mut accel = Accel::default();
+    let name = opts.get("accel").unwrap_or("interp");
+    if !ENGINES.contains(&name) {
+        return Err(arg.refuse(format!("invalid accelerator {name}")));
+    }
+    for (key, value) in opts.pairs() {
+        match &**key {
+            "accel" => {}
+            "thread" => {
+                accel.single_thread = match &**value {
+                    "single" => true,
+                    "multi" => false,
+                    _ => return Err(arg.refuse(format!("Invalid 'thread' setting {value}"))),
+                }
+            }
+            "tb-size" => {
+                parse_whole(key, value).map_err(|_| arg.refuse("Parameter 'tb-size' expects uint64"))?;
+            }
+            "split-wx" | "one-insn-per-tb" => {
+                parse_switch(key, value).map_err(|refusal| arg.refuse(refusal))?;
+            }
+            _ => return Err(arg.refuse(format!("Property '{name}-accel.{key}' not found"))),
+        }
+    }
+    asked.accel = Some(accel);
+    Ok(())
+}
+
+fn memory(asked: &mut Asked, arg: &Argument) -> Result<(), Outcome> {
+    let opts = arg.opts("size", asked)?;
+    opts.only(&["size", "slots", "maxmem"]).map_err(|refusal| arg.refuse(refusal))?;
+    if let Some(key) = ["slots", "maxmem"].into_iter().find(|key| opts.get(key).is_some()) {
+        return Err(arg.refuse(format!("{key}: not yet in hartwright")));
+    }
+    if let Some(text) = opts.get("size") {
+        let size = parse_size("size", text, 'M').map_err(|refusal| arg.refuse(refusal))?;
+        if size == 0 {
+            return Err(arg.refuse("a machine needs RAM; -m 128M gives it 128 MiB"));
+        }
+        asked.memory = Some(size);
+    }
+    Ok(())
+}
+
+fn device(asked: &mut Asked, arg: &Argument) -> Result<(), Outcome> {
+    if !arg.text.starts_with('{') {
+        let opts = Opts::parse(&arg.text, Some("driver")).map_err(|refusal| arg.refuse(refusal))?;
+        match opts.get("driver") {
+            None | Some("help" | "?") if opts.help || opts.get("driver").is_some() => {
+                return Err(Outcome::print(catalogue::devices()));
+            }
+            Some(driver) if opts.help => {
+                let text = catalogue::device(driver);
+                return Err(text.map_or_else(|| arg.refuse(catalogue::not_a_device(driver)), Outcome::print));
+            }
+            _ => {}
+        }
+    }
+    let device = arg.object("driver", asked, false)?;
+    if let Some(id) = &device.id
+        && asked.devices.iter().any(|other| other.id.as_ref() == Some(id))
+    {
+        return Err(arg.refuse(format!("Duplicate ID '{id}' for device")));
+    }
+    asked.devices.push(device);
+    Ok(())
+}
+
+fn global(asked: &mut Asked, arg: &Argument) -> Result<(), Outcome> {
+    let dotted = arg.text.split_once('=').and_then(|(path, value)| {
+        // A type's name may have dots, a property's has none.
+        let (driver, property) = path.rsplit_once('.')?;
+        Some((driver.to_owned(), property.to_owned(), value.to_owned()))
+    });
+    let (driver, property, value) = match dotted {
+        Some(parts) if !parts.0.contains(',') => parts,
+        _ => {
+            let mut opts = Opts::parse(&arg.text, None).map_err(|refusal| arg.refuse(refusal))?;
+            opts.only(&["driver", "property", "value"]).map_err(|refusal| arg.refuse(refusal))?;
+            let mut take =
+                |key: &str| opts.take(key).ok_or_else(|| arg.refuse(format!("Parameter '{key}' is missing")));
+            (take("driver")?, take("property")?, take("value")?)
+        }
+    };
+    asked.globals.push(GlobalOption { option: arg.option.clone(), driver, property, value });
+    Ok(())
+}

@@ -1,0 +1,33 @@
+//! The face of hartwright: its command line, from QEMU's grammar to a plain [`Config`], and what surrounds a machine.
+//!
+//! One row of [`FLAGS`] is one option: its names, argument, help, parser and tests. From the rows come `-help`,
+//! the man page and the shells' completions. [`parse`] reads the words into [`Asked`]; [`resolve`] makes of them a
+//! [`Config`], or text to print. [`Host`] is what a machine runs in: host ends, signals, files.
+#![forbid(unsafe_code)]
+
+mod asked;
+mod catalogue;
+mod config;
+mod failure;
+mod flags;
+mod help;
+mod host;
+mod not_yet;
+mod program;
+mod run;
+mod signals;
+mod smp;
+
+pub use asked::{Asked, parse};
+pub use config::{
+    Accel, Boot, Config, Cpu, DeviceOption, Log, LogItem, Messages, MonitorPlan, Outcome, PlannedChardev,
+    resolve,
+};
+pub use failure::Failure;
+pub use flags::{FLAGS, Flag, Group, all_flags};
+pub use help::{Format, generate, help};
+pub use host::{Host, HostEvent};
+pub use program::{Face, Program};
+pub use run::{main_with, run};
+pub use signals::HostSignal;
+pub use smp::Topology;
