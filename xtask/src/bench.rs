@@ -3,10 +3,18 @@
 //! What counts is the ratio of CPU seconds (user and system, all threads) of two processes that ran
 //! one after the other; the host's noise is in both. Medians are taken over the rounds.
 
-use crate::{cache::Cache, cargo, target, workspace};
+use crate::{
+    cache::{Cache, sha256},
+    cargo, target, workspace,
+};
 use anyhow::{Context, Result, bail, ensure};
 use nix::sys::resource::{UsageWho, getrusage};
-use std::{ffi::OsString, path::Path, process::Command};
+use std::{
+    ffi::OsString,
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
 
 /// A guest program that ends by itself.
 struct Program {
@@ -39,7 +47,7 @@ pub fn run(names: &[String], rounds: usize) -> Result<()> {
     let ours = (target().join("release/hartwright"), "param");
     let peer = (Path::new("qemu-system-riscv64").to_owned(), "virt");
     let work = target().join("bench");
-    std::fs::create_dir_all(&work)?;
+    fs::create_dir_all(&work)?;
 
     println!("{:10} {:>12} {:>12} {:>7} {:>14}", "program", "hartwright", "qemu", "speed", "guest instr/s");
     for program in
@@ -69,15 +77,50 @@ pub fn list() -> String {
 fn coremark(work: &Path) -> Result<Vec<OsString>> {
     let image = work.join("coremark.elf");
     let script = workspace().join("guest/bench/build.sh");
-    let built = Command::new("sh").arg(&script).arg("coremark").arg(&image).status();
+    let built = Command::new("sh").arg(&script).arg(coremark_sources()?).arg(&image).status();
     ensure!(built.with_context(|| script.display().to_string())?.success(), "guest/bench/build.sh failed");
     Ok(["-bios".into(), "none".into(), "-kernel".into(), image.into()].into())
 }
 
+/// EEMBC's sources, out of the Python package that `guest/bench/README.md` names, in the cache.
+fn coremark_sources() -> Result<PathBuf> {
+    let cache = Cache::of_user()?;
+    let folder = cache.guest("coremark");
+    let sources = folder.join("pythondata_cpu_ibex/system_verilog/vendor/eembc_coremark");
+    if sources.is_dir() {
+        return Ok(sources);
+    }
+    let scratch = cache.scratch("coremark")?;
+    let python = |arguments: &[&str]| -> Result<()> {
+        let ended = Command::new("python3").arg("-m").args(arguments).current_dir(&scratch).status();
+        ensure!(
+            ended.context("cannot start python3")?.success(),
+            "python3 -m {} failed",
+            arguments.join(" ")
+        );
+        Ok(())
+    };
+    python(&["pip", "download", "--quiet", "--no-deps", "--dest", ".", "pythondata-cpu-ibex==0.0.post2937"])?;
+    let wheel = fs::read_dir(&scratch)?.filter_map(Result::ok).map(|entry| entry.path()).next();
+    let wheel = wheel.context("pip downloaded nothing")?;
+    let hash = sha256(&fs::read(&wheel)?);
+    ensure!(hash == WHEEL, "{} has sha256 {hash}, and should have {WHEEL}", wheel.display());
+    python(&["zipfile", "-e", &wheel.display().to_string(), "."])?;
+    fs::remove_file(wheel)?;
+    if folder.exists() {
+        fs::remove_dir_all(&folder)?;
+    }
+    fs::create_dir_all(folder.parent().unwrap_or(&folder))?;
+    fs::rename(&scratch, &folder)?;
+    Ok(sources)
+}
+
+const WHEEL: &str = "bcb32ffccc75097248a11b3e52031eca92d21c6c6161a29151c8c79d6157e1c9";
+
 fn boot(_: &Path) -> Result<Vec<OsString>> {
     let cache = Cache::of_user()?;
     let mut options: Vec<OsString> =
-        ["-m", "512M", "-append", "rdinit=/sbin/poweroff -- -f"].map(Into::into).into();
+        ["-m", "512M", "-append", "rdinit=/bin/busybox -- poweroff -f"].map(Into::into).into();
     for (flag, guest, file) in [
         ("-bios", "opensbi-1.6", "fw_dynamic.bin"),
         ("-kernel", "linux", "vmlinux"),
@@ -92,22 +135,28 @@ fn boot(_: &Path) -> Result<Vec<OsString>> {
 struct Run {
     /// CPU seconds of the whole process.
     seconds: f64,
-    /// What the guest itself counted, if it prints `instructions: N`.
+    /// What the guest itself counted, if it prints a line `instructions : N ...`.
     instructions: Option<u64>,
 }
 
 fn time(emulator: &Path, machine: &str, options: &[OsString]) -> Result<Run> {
     let before = children()?;
     let mut command = Command::new(emulator);
-    command.args(["-machine", machine, "-nographic"]).args(options);
+    command.args(["-machine", machine, "-nographic"]).args(options).stdin(Stdio::null());
     let ended = command.output().with_context(|| format!("cannot start {}", emulator.display()))?;
     let seconds = children()? - before;
     if !ended.status.success() {
         bail!("{command:?} ended with {}: {}", ended.status, String::from_utf8_lossy(&ended.stderr));
     }
     let said = String::from_utf8_lossy(&ended.stdout);
-    let counted = said.lines().find_map(|line| line.trim().strip_prefix("instructions:"));
-    Ok(Run { seconds, instructions: counted.and_then(|text| text.trim().parse().ok()) })
+    Ok(Run { seconds, instructions: said.lines().find_map(instructions) })
+}
+
+/// The number in a line such as `instructions     : 1050000000 by minstret`.
+fn instructions(line: &str) -> Option<u64> {
+    let (name, counted) = line.split_once(':')?;
+    let number = counted.split_whitespace().next()?;
+    (name.trim() == "instructions").then(|| number.parse().ok())?
 }
 
 /// CPU seconds of all child processes that have ended.
@@ -131,6 +180,12 @@ fn median(runs: &[Run]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_guest_s_own_count_is_read() {
+        assert_eq!(instructions("instructions     : 1050 by minstret, 500.1 MIPS"), Some(1050));
+        assert_eq!(instructions("Iterations       : 3000"), None);
+    }
 
     #[test]
     fn the_median_is_in_the_middle() {
