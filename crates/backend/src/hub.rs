@@ -71,7 +71,7 @@ enum Command {
     Add { spec: Box<ChardevSpec>, opened: Opened },
     Attach { id: String, port: CharPort, role: Role, done: Sender<bool> },
     Connected { id: String, client: Option<Channel> },
-    Finish { stall: Duration, done: Sender<()> },
+    Finish { stall: Duration },
 }
 
 impl Backends {
@@ -131,23 +131,32 @@ impl Backends {
     ///
     /// Gives up when the host takes nothing for `stall`: somebody may have stopped reading for ever.
     pub fn finish(mut self, stall: Duration) {
-        let (done, answer) = mpsc::channel();
-        self.send(Command::Finish { stall, done });
-        // Either answer means that the thread is through.
-        let _ = answer.recv();
+        self.end(stall);
+    }
+
+    fn end(&mut self, stall: Duration) {
         if let Some(thread) = self.thread.take() {
+            self.send(Command::Finish { stall });
+            // A panic of the thread has been told already.
             let _ = thread.join();
         }
     }
 
     fn send(&self, command: Command) {
-        // The thread ends only in `finish`, which consumes us.
+        // The thread ends only with us, or when the host cannot poll any more.
         let _ = self.commands.send(command);
         self.waker.wake();
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, ChardevInfo>> {
         self.infos.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Backends {
+    /// Closes everything, waiting for nobody: paths of sockets go.
+    fn drop(&mut self) {
+        self.end(Duration::ZERO);
     }
 }
 
@@ -175,6 +184,8 @@ struct Chardev {
     /// The host takes no more output for now.
     blocked: bool,
     connecting: bool,
+    /// What its [`ChardevInfo`] says.
+    shown_connected: bool,
 }
 
 /// A channel and the loop's key for its descriptor. A socket's two channels share one key.
@@ -191,7 +202,7 @@ const ROUNDS: usize = 16;
 
 impl Worker {
     fn run(mut self) {
-        let mut finishing: Option<(Duration, Instant, Sender<()>)> = None;
+        let mut finishing: Option<(Duration, Instant)> = None;
         loop {
             let limit = finishing.as_ref().map(|_| Duration::from_millis(50));
             // Out of memory or descriptors in the host's poll: nothing can be served any more.
@@ -202,9 +213,7 @@ impl Worker {
                     Event::Woken { key } if key == self.mailbox => {
                         while let Ok(command) = self.inbox.try_recv() {
                             match command {
-                                Command::Finish { stall, done } => {
-                                    finishing = Some((stall, Instant::now(), done));
-                                }
+                                Command::Finish { stall } => finishing = Some((stall, Instant::now())),
                                 command => self.obey(command),
                             }
                         }
@@ -212,15 +221,13 @@ impl Worker {
                     event => moved += self.handle(event),
                 }
             }
-            if let Some((stall, since, done)) = &mut finishing {
+            if let Some((stall, since)) = &mut finishing {
                 moved += self.flush();
                 if moved > 0 {
                     *since = Instant::now();
                 }
                 let idle = self.chardevs.values_mut().all(Chardev::is_drained);
                 if idle || since.elapsed() > *stall {
-                    self.chardevs.clear();
-                    let _ = done.send(());
                     return;
                 }
             }
@@ -299,8 +306,11 @@ impl Worker {
         chardev.front.deliver();
         let sent = chardev.send(&mut self.events);
         chardev.want(&mut self.events);
-        if let Some(info) = self.infos.lock().unwrap_or_else(PoisonError::into_inner).get_mut(id) {
-            info.filename = describe_spec(&chardev.spec, chardev.is_connected());
+        let connected = chardev.is_connected();
+        if std::mem::replace(&mut chardev.shown_connected, connected) != connected
+            && let Some(info) = self.infos.lock().unwrap_or_else(PoisonError::into_inner).get_mut(id)
+        {
+            info.filename = describe_spec(&chardev.spec, connected);
         }
         sent
     }
@@ -325,6 +335,7 @@ impl Chardev {
             out: VecDeque::new(),
             blocked: false,
             connecting: false,
+            shown_connected: false,
             spec,
         };
         if let Some(listener) = opened.listener {

@@ -130,8 +130,9 @@ fn roff(text: &str) -> String {
 
 fn bash() -> String {
     let all: Vec<String> = rows().map(|(name, _)| format!("-{name}")).collect();
-    let mut text = format!(
-        "_hartwright() {{\n    local word=${{COMP_WORDS[COMP_CWORD]}}\n    COMPREPLY=()\n    case ${{COMP_WORDS[COMP_CWORD-1]}} in\n"
+    let mut text = String::from(
+        "_hartwright() {\n    local word=${COMP_WORDS[COMP_CWORD]}\n    COMPREPLY=()\n    \
+         case ${COMP_WORDS[COMP_CWORD-1]} in\n",
     );
     for flag in FLAGS.iter().flat_map(|group| group.flags).filter(|flag| !flag.form.is_empty()) {
         let names: Vec<String> =

@@ -59,7 +59,6 @@ pub(super) const FLAGS: &[Flag] = &[
             "-serial foo: 'foo' is not a valid char driver\n\
              P: -serial foo: could not connect serial device to character backend 'foo'",
         )],
-        ..FLAG
     },
     Flag {
         names: &["monitor"],
@@ -114,7 +113,6 @@ pub(super) const FLAGS: &[Flag] = &[
                  Identifiers consist of letters, digits, '-', '.', '_', starting with a letter.",
             ),
         ],
-        ..FLAG
     },
     Flag {
         names: &["mon"],

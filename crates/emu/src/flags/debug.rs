@@ -31,7 +31,6 @@ pub(super) const FLAGS: &[Flag] = &[
             ("out_asm", "-d out_asm: out_asm: not yet in hartwright"),
             ("trace:foo", "-d trace:foo: trace:foo: not yet in hartwright"),
         ],
-        ..FLAG
     },
     Flag {
         names: &["D"],

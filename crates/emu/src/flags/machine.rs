@@ -27,7 +27,6 @@ pub(super) const FLAGS: &[Flag] = &[
             ("param,acpi", "-machine param,acpi: Expected '=' after parameter 'acpi'"),
             ("param,=x", "-machine param,=x: Invalid parameter ''"),
         ],
-        ..FLAG
     },
     Flag {
         names: &["cpu"],
@@ -46,7 +45,6 @@ pub(super) const FLAGS: &[Flag] = &[
         },
         accepts: &["max", "rv64,zba=off"],
         refuses: &[("", "-cpu option cannot be empty")],
-        ..FLAG
     },
     Flag {
         names: &["accel"],
@@ -132,7 +130,6 @@ pub(super) const FLAGS: &[Flag] = &[
                  Identifiers consist of letters, digits, '-', '.', '_', starting with a letter.",
             ),
         ],
-        ..FLAG
     },
     Flag {
         names: &["object"],

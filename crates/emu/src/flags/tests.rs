@@ -25,7 +25,8 @@ fn every_flag_takes_what_it_says_it_takes() {
                     "" if !["help", "h", "version"].contains(name) => drop(read(&[&word]).unwrap()),
                     "" => assert!(read(&[&word]).unwrap_err().starts_with("printed: ")),
                     _ => {
-                        assert_eq!(read(&[&word]).unwrap_err(), format!("P: {word}: requires an argument\n"))
+                        let said = read(&[&word]).unwrap_err();
+                        assert_eq!(said, format!("P: {word}: requires an argument\n"));
                     }
                 }
             }
