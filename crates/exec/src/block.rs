@@ -7,7 +7,7 @@
 use crate::{core::Core, core::Stop, handlers::Now};
 use hartwright_hart::{Cause, Hart, Trap};
 use hartwright_ir::Width;
-use hartwright_isa::{Decoded, Decoder, handler};
+use hartwright_isa::{Decoded, Decoder, Handlers, Meaning, handler};
 use hartwright_mem::PAGE;
 use std::collections::{BTreeSet, HashMap};
 
@@ -18,7 +18,28 @@ const TABLE: usize = 1 << 13;
 /// So many steps are kept; beyond, all are forgotten and made again as needed.
 const STEPS: usize = 1 << 20;
 
-type Handler<'c, W> = fn(&Decoded, Now<'c, W>) -> Result<(), Stop>;
+/// Does the first of some steps, and then those that follow it, until one stops; says why, or `None` at the end.
+///
+/// Each handler calls the next one last of all, which compiles to a jump: the host predicts each jump by itself, and
+/// no loop stands between two instructions. Where it compiles to a call, a block's length bounds the stack.
+pub(crate) type Handler<'c, W> = fn(&[Step<'c, W>], Now<'c, W>) -> Option<Stop>;
+
+/// Makes [`Handler`]s of meanings.
+struct Threaded;
+
+impl<'c, W: Width> Handlers<Now<'c, W>> for Threaded {
+    type Handler = Handler<'c, W>;
+
+    fn handler<M: Meaning<Now<'c, W>>>() -> Handler<'c, W> {
+        |steps, now| {
+            let (step, rest) = steps.split_first()?;
+            match M::meaning(&step.decoded, now) {
+                Ok(()) => (rest.first()?.run)(rest, now),
+                Err(stop) => Some(now.0.leave(stop, &step.decoded, rest.len() as u64)),
+            }
+        }
+    }
+}
 
 /// One instruction and what does it.
 pub(crate) struct Step<'c, W> {
@@ -186,7 +207,7 @@ impl<'c, W: Width> Cache<'c, W> {
                 steps.push(Self::illegal(raw, pc));
                 break;
             };
-            steps.push(Step { run: handler::<Now<'c, W>>(decoded.id), decoded });
+            steps.push(Step { run: handler::<Now<'c, W>, Threaded>(decoded.id), decoded });
             pc = decoded.next();
             here += u64::from(decoded.len);
             if decoded.ends_block() {
@@ -200,11 +221,14 @@ impl<'c, W: Width> Cache<'c, W> {
 
     /// A step that raises an illegal-instruction exception.
     fn illegal(raw: u32, pc: u64) -> Step<'c, W> {
-        fn run<W: Width>(_: &Decoded, Now(core): Now<'_, W>) -> Result<(), Stop> {
-            Err(core.raise(Trap::new(Cause::IllegalInstruction, 0)))
+        struct Illegal;
+        impl<W: Width> Meaning<Now<'_, W>> for Illegal {
+            fn meaning(_: &Decoded, Now(core): Now<'_, W>) -> Result<(), Stop> {
+                Err(core.raise(Trap::new(Cause::IllegalInstruction, 0)))
+            }
         }
         let len = if raw & 3 == 3 { 4 } else { 2 };
-        Step { run: run::<W>, decoded: Decoded::unknown(raw, pc, len) }
+        Step { run: Threaded::handler::<Illegal>(), decoded: Decoded::unknown(raw, pc, len) }
     }
 }
 

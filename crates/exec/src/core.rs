@@ -90,33 +90,40 @@ impl<W: Width> Core<W> {
         if trace.is_on() {
             trace.block(hart, block.steps.iter().map(|step| &step.decoded));
         }
-        let count = block.steps.len() as u64;
         // Counted at once; who leaves early takes back the rest. So a block's last instruction, which alone may
         // read the counter, finds it exact.
-        hart.retire(count);
-        for (i, step) in block.steps.iter().enumerate() {
-            let Err(stop) = (step.run)(&step.decoded, Now(self)) else { continue };
-            let undone = count - i as u64 - 1;
-            match stop {
-                Stop::Jump => hart.retire(undone.wrapping_neg()),
-                Stop::Next | Stop::Wait | Stop::Refetch => {
-                    hart.retire(undone.wrapping_neg());
-                    hart.set_pc(step.decoded.next());
-                }
-                Stop::Trap => {
-                    hart.retire((undone + 1).wrapping_neg());
-                    hart.set_pc(step.decoded.pc);
-                    return self.trap(self.described(&step.decoded), trace);
-                }
+        hart.retire(block.steps.len() as u64);
+        let Some(first) = block.steps.first() else { return Ended::Running };
+        match (first.run)(&block.steps, Now(self)) {
+            Some(Stop::Jump) => Ended::Running,
+            None => {
+                hart.set_pc(block.next);
+                Ended::Running
             }
-            return match stop {
-                Stop::Wait => Ended::Waiting,
-                Stop::Refetch => Ended::Refetch,
-                _ => Ended::Running,
-            };
+            Some(Stop::Next) => Ended::Running,
+            Some(Stop::Trap) => self.trap(self.raised.get(), trace),
+            Some(Stop::Wait) => Ended::Waiting,
+            Some(Stop::Refetch) => Ended::Refetch,
         }
-        hart.set_pc(block.next);
-        Ended::Running
+    }
+
+    /// Settles program counter and instruction count when instruction `d` stops a block of which `rest` follow.
+    #[inline]
+    pub(crate) fn leave(&self, stop: Stop, d: &Decoded, rest: u64) -> Stop {
+        let hart = &self.hart;
+        match stop {
+            Stop::Jump => hart.retire(rest.wrapping_neg()),
+            Stop::Next | Stop::Wait | Stop::Refetch => {
+                hart.retire(rest.wrapping_neg());
+                hart.set_pc(d.next());
+            }
+            Stop::Trap => {
+                hart.retire((rest + 1).wrapping_neg());
+                hart.set_pc(d.pc);
+                self.raised.set(self.described(d));
+            }
+        }
+        stop
     }
 
     /// The exception that `d` raised, with what only the instruction itself tells.

@@ -4,7 +4,7 @@ use crate::{
     Ext, ExtSet,
     extensions::{self, compressed},
     pseudo,
-    row::{Compressed, Insn, RowId},
+    row::{Compressed, Handlers, Insn, RowId},
 };
 use hartwright_ir::Reader;
 use std::fmt;
@@ -96,9 +96,9 @@ pub fn rows() -> impl Iterator<Item = (RowId, &'static Insn)> {
     })
 }
 
-/// The meaning of a row to one kind of reader, to be kept and called.
-pub fn handler<R: Reader>(id: RowId) -> fn(&Decoded, R) -> Result<(), R::Stop> {
-    extensions::meaning::<R>(id.table, id.row)
+/// What `H` makes of a row's meaning, to be kept and called.
+pub fn handler<R: Reader, H: Handlers<R>>(id: RowId) -> H::Handler {
+    extensions::handler::<R, H>(id.table, id.row)
 }
 
 /// Decodes what one CPU knows.

@@ -17,4 +17,4 @@ mod row;
 pub use decode::{Decoded, Decoder, handler, rows};
 pub use extension::{Ext, ExtSet};
 pub use names::{FLOAT_NAMES, INT_NAMES};
-pub use row::{Compressed, Format, Insn, RowId, Widths};
+pub use row::{Compressed, Format, Handlers, Insn, Meaning, RowId, Widths};

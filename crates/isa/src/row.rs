@@ -19,6 +19,20 @@ pub struct Insn {
     pub widths: Widths,
 }
 
+/// The meaning of one row, as a type.
+pub trait Meaning<R: Reader> {
+    /// Tells `reader` what the instruction means.
+    fn meaning(d: &Decoded, reader: R) -> Result<(), R::Stop>;
+}
+
+/// What a reader keeps of a meaning, to use it later: a function around it.
+pub trait Handlers<R: Reader> {
+    /// The function.
+    type Handler: Copy;
+    /// The function for one meaning.
+    fn handler<M: Meaning<R>>() -> Self::Handler;
+}
+
 /// Which register widths have an instruction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the names say it")]
@@ -274,7 +288,7 @@ macro_rules! instructions {
         #[allow(unused_imports, reason = "not every table uses every name")]
         pub(crate) mod $table {
             use super::*;
-            use crate::{row::{Format, Insn, Widths, operand, pattern, S, D}, decode::Decoded, Ext};
+            use crate::{row::{Format, Handlers, Insn, Meaning, Widths, operand, pattern, S, D}, decode::Decoded, Ext};
             use hartwright_ir::{Amo, Bin::*, Cbo, CsrOp, Fp, FpTest, Int, Mem::*, Reader, System, Un, Value};
 
             const NEEDS: &[Ext] = &[$(Ext::$ext),+];
@@ -288,16 +302,20 @@ macro_rules! instructions {
                 widths: Widths::$widths,
             }),*];
 
-            pub(crate) fn meaning<R: Reader>(row: u8) -> fn(&Decoded, R) -> Result<(), R::Stop> {
+            pub(crate) fn handler<R: Reader, H: Handlers<R>>(row: u8) -> H::Handler {
                 [$({
-                    #[allow(unused_variables, reason = "some operands are there for the assembly alone")]
-                    fn meaning<R: Reader>(d: &Decoded, $m: R) -> Result<(), R::Stop> {
-                        $(let $op = operand!(d $m $op); $(let $base = operand!(d $m $base);)?)*
-                        $($(let $also = operand!(d $m $also);)+)?
-                        let () = $meaning;
-                        Ok(())
+                    struct Row;
+                    impl<R: Reader> Meaning<R> for Row {
+                        #[allow(unused_variables, reason = "some operands are there for the assembly alone")]
+                        #[inline(always)]
+                        fn meaning(d: &Decoded, $m: R) -> Result<(), R::Stop> {
+                            $(let $op = operand!(d $m $op); $(let $base = operand!(d $m $base);)?)*
+                            $($(let $also = operand!(d $m $also);)+)?
+                            let () = $meaning;
+                            Ok(())
+                        }
                     }
-                    meaning::<R> as fn(&Decoded, R) -> Result<(), R::Stop>
+                    H::handler::<Row>()
                 }),*][row as usize]
             }
         }

@@ -3,7 +3,7 @@
 
 pub(crate) mod compressed;
 
-use crate::{decode::Decoded, row::Insn};
+use crate::row::{Handlers, Insn};
 use hartwright_ir::Reader;
 
 tables! {
@@ -38,9 +38,9 @@ macro_rules! tables {
         /// Every table, in the order of the manual.
         pub(crate) const TABLES: &[&[Insn]] = &[$($file::$table::TABLE),*];
 
-        /// The meaning of row `row` of table `table` to one kind of reader.
-        pub(crate) fn meaning<R: Reader>(table: u8, row: u8) -> fn(&Decoded, R) -> Result<(), R::Stop> {
-            [$($file::$table::meaning::<R>),*][table as usize](row)
+        /// What `H` makes of row `row` of table `table`.
+        pub(crate) fn handler<R: Reader, H: Handlers<R>>(table: u8, row: u8) -> H::Handler {
+            [$($file::$table::handler::<R, H>),*][table as usize](row)
         }
     };
 }
