@@ -48,6 +48,9 @@ impl Host {
     /// # Errors
     /// Something cannot be opened; what was open is closed again.
     pub fn prepare(config: &Config) -> Result<Host, Failure> {
+        if let Some(name) = &config.process_name {
+            take_name(name)?;
+        }
         let log = open_log(config.log.file.as_deref())?;
         let (sender, events) = mpsc::channel();
         let settings = Settings { escape: config.escape, program: config.program.actor().into() };
@@ -99,6 +102,13 @@ fn open(backends: &Backends, planned: &PlannedChardev, config: &Config) -> Resul
         "serial" => in_vain(option, "serial", &planned.text, &refusal),
         _ => Failure::of(option, refusal),
     })
+}
+
+/// What `ps` shows of us: the name of the thread that calls this, which is the first one.
+fn take_name(name: &str) -> Result<(), Failure> {
+    let refused = |why: &str| Failure::new(format!("the process cannot be called '{name}': {why}"));
+    let name = std::ffi::CString::new(name).map_err(|_| refused("it has a NUL"))?;
+    rustix::thread::set_name(&name).map_err(|error| refused(&reason(&error.into())))
 }
 
 fn open_log(path: Option<&Path>) -> Result<Box<dyn Write + Send>, Failure> {
