@@ -287,7 +287,7 @@ impl Ns16550a {
         self.state.emptied |= waiting && self.state.tx.is_empty();
 
         // Only as much as there is room for: what the guest is slow to read waits in the port.
-        while !self.looped() && self.state.rx.len() < self.depth() {
+        while !self.looped() && !self.held() && self.state.rx.len() < self.depth() {
             if self.port.take_break() {
                 self.arrive(0, lsr::BI.when::<u8>(true));
             } else if let Some(byte) = self.port.read() {
@@ -296,6 +296,13 @@ impl Ns16550a {
                 break;
             }
         }
+    }
+
+    /// The guest is there and asks the other end to stop: RTS flow control. (Firmware that leaves both lines low
+    /// means nothing by it, and reads.)
+    fn held(&self) -> bool {
+        let m = self.state.regs.mcr;
+        mcr::DTR.is_set(m) && !mcr::RTS.is_set(m)
     }
 
     /// The levels of the modem inputs, where MSR has them.

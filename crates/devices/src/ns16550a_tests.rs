@@ -255,6 +255,16 @@ fn the_carrier_goes_and_comes() {
 }
 
 #[test]
+fn a_guest_can_ask_the_host_to_wait() {
+    let b = bench();
+    b.w(MCR, 1);
+    b.port.feed(b"xy");
+    assert_eq!((b.r(LSR) & 1, b.port.readable()), (0, 2));
+    b.w(MCR, 3);
+    assert_eq!((b.r(RBR), b.port.readable()), (b'x'.into(), 0));
+}
+
+#[test]
 fn a_mebibyte_arrives_whole_at_a_guest_that_reads_slowly() {
     let b = bench();
     b.w(FCR, 0xc7);

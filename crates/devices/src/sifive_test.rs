@@ -4,7 +4,8 @@ use hartwright_device::{Device, Error, Power, Wiring, log, registers};
 use hartwright_objects::Object;
 
 registers! { SifiveTest size 0x1000, widths [2, 4] else fault:
-    0x0 finisher: u32 { STATUS[15:0] WO, CODE[31:16] WO }   set finish;
+    // Reads give 0: drivers of a syscon read before they write.
+    0x0 finisher: u32 { STATUS[15:0], CODE[31:16] }   set finish;
 }
 
 const FAIL: u32 = 0x3333;
