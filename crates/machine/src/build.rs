@@ -102,7 +102,7 @@ impl Frame {
         for (row, device) in spec.devices.iter().zip(&devices) {
             map.mmio(&row.name, *row.base, *row.size, device.clone()).map_err(|why| why.to_string())?;
         }
-        let space = map.finish().map_err(|why| why.to_string())?;
+        let space = map.finish().map_err(|why| format!("{why}; -m asks for less"))?;
         Ok(Frame { spec, space, clock, mtime, devices, outputs })
     }
 
