@@ -2,6 +2,10 @@
 //!
 //! Differences on purpose:
 //! - `mstatus.FS` and `SD` may become dirty earlier in QEMU, and are not compared.
+//! - `mtval` of a breakpoint is its address, in QEMU 7.2 zero (privileged spec, 3.1.16, allows both).
+//! - QEMU does not notice the faults of an `sc` that fails anyway.
+//! - QEMU 7.2 takes some faults of atomic operations for those of loads, rounds the address of a misaligned access to nothing down, counts beyond 32 in `ctzw`, and keeps bit 0 of
+//!   `sepc`; see [`old_ways`].
 
 #![forbid(unsafe_code)]
 
@@ -9,7 +13,7 @@ mod common;
 
 use common::{
     RAM, Rng,
-    battery::{Battery, Case, MACHINE, SCRATCH, SCRATCH_SIZE},
+    battery::{BREAKPOINT, Battery, Case, MACHINE, Outcome, SCRATCH, SCRATCH_SIZE},
     full, model,
     peer::{Qemu, qemus},
     place,
@@ -46,10 +50,12 @@ const CSRS: &[u16] = &[
     csr::STVAL,
     csr::SEPC,
     csr::MHARTID,
-    csr::CYCLE,
+    csr::MVENDORID,
     0x5c0,
 ];
 
+/// `mcause` of stores that are misaligned or lead nowhere.
+const STORE_FAULTS: [u64; 2] = [6, 7];
 /// `c.ebreak`, which ends a case wherever it lands.
 const EBREAK: [u8; 2] = [0x02, 0x90];
 /// Bytes of them on either side of a jump.
@@ -64,13 +70,19 @@ fn stays(insn: &Insn) -> bool {
     !is(insn.mnemonic, &["mret", "sret", "wfi", "wrs"])
 }
 
+/// How far a jump may go: not to itself, nor into its own middle.
+fn landing(rng: &mut Rng) -> i64 {
+    let bytes = 4 + 2 * rng.below(LANDING / 4) as i64;
+    if rng.one_in(2) { bytes } else { 2 - bytes }
+}
+
 /// One case of a 32-bit instruction.
 fn wide(battery: &mut Battery, rng: &mut Rng, insn: &Insn) {
     let (mask, value) = insn.pattern;
     let mut raw = value | rng.next() as u32 & !mask;
     match insn.format {
         Format::B | Format::J => {
-            let imm = (rng.below(LANDING) as i64 - LANDING as i64 / 2) & !1;
+            let imm = landing(rng);
             raw &= !place(insn.format, u32::MAX);
             raw |= place(insn.format, imm as u32);
         }
@@ -97,7 +109,10 @@ fn one(battery: &mut Battery, rng: &mut Rng, before: &[u8], raw: u32, name: &str
     code.extend(EBREAK.repeat(LANDING as usize / 2));
     battery.code(&code);
     let mut case = Case {
-        name: format!("{name} {raw:#010x} ({})", d.to_string().split_whitespace().collect::<Vec<_>>().join(" ")),
+        name: format!(
+            "{name} {raw:#010x} ({})",
+            d.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
+        ),
         pc,
         x: std::array::from_fn(|_| rng.integer()),
         f: std::array::from_fn(|_| rng.float()),
@@ -123,7 +138,7 @@ fn aim(case: &mut Case, rng: &mut Rng, d: &Decoded, pc: u64) {
             addr = (SCRATCH + 0x1000 - 8 + rng.below(16)) / size * size;
         }
         if mnemonic == "jalr" {
-            addr = (pc as i64 + (rng.below(LANDING) as i64) - LANDING as i64 / 2) as u64;
+            addr = pc.wrapping_add_signed(landing(rng) | i64::from(rng.one_in(4)));
         }
         case.x[base] = addr.wrapping_add_signed(-imm);
         if mnemonic != "jalr" {
@@ -135,7 +150,9 @@ fn aim(case: &mut Case, rng: &mut Rng, d: &Decoded, pc: u64) {
 fn battery(rng: &mut Rng, known: &[Ext], times: u64) -> Battery {
     let mut battery = Battery::new(rng);
     let known = ExtSet::of(known);
-    for (_, insn) in rows().filter(|(_, i)| i.widths.has(64) && i.needs.iter().any(|e| known.has(*e)) && stays(i)) {
+    for (_, insn) in
+        rows().filter(|(_, i)| i.widths.has(64) && i.needs.iter().any(|e| known.has(*e)) && stays(i))
+    {
         (0..times).for_each(|_| wide(&mut battery, rng, insn));
     }
     battery
@@ -149,24 +166,49 @@ fn narrow(rng: &mut Rng, step: usize) -> Battery {
     let legal = legal.iter().filter(|(raw, _)| raw & 3 != 3);
     for (raw, d) in legal.skip(rng.below(step as u64) as usize).step_by(step) {
         // Jumps beyond the landing would leave the case.
-        if !is(d.insn().mnemonic, &["jal", "beq", "bne"]) || d.insn().mnemonic == "jalr" || d.imm.unsigned_abs() < 64 {
+        let jumps = is(d.insn().mnemonic, &["beq", "bne"]) || d.insn().mnemonic == "jal";
+        if !jumps || d.imm != 0 && (-60..60).contains(&d.imm) {
             one(&mut battery, rng, &[], *raw, "compressed");
         }
     }
     battery
 }
 
-/// Compares a battery with a QEMU; `strict` differences fail.
+/// QEMU does not notice the faults of an `sc` that fails anyway.
+fn in_vain(case: &Case, ours: &Outcome, theirs: &Outcome) -> bool {
+    is(&case.name, &["sc."]) && STORE_FAULTS.contains(&ours.mcause) && theirs.mcause == BREAKPOINT
+}
+
+/// What QEMU 7.2 has otherwise than the specification, and 11 no more.
+fn old_ways(case: &Case, ours: &Outcome, theirs: &Outcome) -> bool {
+    const LOAD_FAULTS: [u64; 2] = [4, 5];
+    let atomic = is(&case.name, &["amo"]);
+    let as_load = atomic && STORE_FAULTS.contains(&ours.mcause) && LOAD_FAULTS.contains(&theirs.mcause);
+    let rounded = ours.mcause == theirs.mcause && ours.mtval & !7 == theirs.mtval & !7;
+    let wrong = is(&case.name, &["ctzw"]) || case.name.contains("sepc");
+    as_load || wrong || rounded && Outcome { mtval: ours.mtval, ..theirs.clone() } == *ours
+}
+
+/// Compares a battery with a QEMU.
 #[track_caller]
 fn compare(battery: &mut Battery, qemu: &Qemu) -> usize {
     let ours = battery.run_here(model("max"));
-    let cpu = if qemu.version < 8 { "rv64,svinval=on" } else { "max" };
+    let cpu = if qemu.version < 8 { "rv64,svinval=on" } else { "max,zama16b=false" };
     let theirs = qemu.run(battery.image(), cpu);
-    let lines = battery.differences(&ours, &theirs);
+    let excused = |case: &Case, ours: &Outcome, theirs: &Outcome| {
+        in_vain(case, ours, theirs) || qemu.version < 8 && old_ways(case, ours, theirs)
+    };
+    let lines = battery.differences(&ours, &theirs, excused);
     for line in lines.iter().take(40) {
         eprintln!("{line}");
     }
-    assert!(lines.is_empty(), "{} of {} cases differ from QEMU {}", lines.len(), battery.cases.len(), qemu.version);
+    assert!(
+        lines.is_empty(),
+        "{} of {} cases differ from QEMU {}",
+        lines.len(),
+        battery.cases.len(),
+        qemu.version
+    );
     let scratch = |memory: &[u8]| {
         let at = (SCRATCH - RAM) as usize;
         memory[at..at + SCRATCH_SIZE as usize].to_vec()

@@ -9,44 +9,48 @@ use hartwright_isa::{cpu::CpuModel, csr};
 
 const CONTROL: u64 = RAM + 0x1000;
 /// Memory for loads and stores to play in.
-pub const SCRATCH: u64 = RAM + 0x2000;
-pub const SCRATCH_SIZE: u64 = 0x4000;
+pub(crate) const SCRATCH: u64 = RAM + 0x2000;
+pub(crate) const SCRATCH_SIZE: u64 = 0x4000;
 const CODE: u64 = RAM + 0x1_0000;
 /// Nothing of the recorder's is here or above.
-pub const FREE: u64 = RAM + 0x500_0000;
+pub(crate) const FREE: u64 = RAM + 0x500_0000;
 /// Bytes of RAM that an image wants.
-pub const SIZE: u64 = 0x800_0000;
+pub(crate) const SIZE: u64 = 0x800_0000;
 const INPUTS: u64 = RAM + 0x100_0000;
 
 /// `mstatus.FS` on and `MPP` machine: how a case starts unless it says otherwise.
-pub const MACHINE: u64 = 3 << 13 | 3 << 11;
+pub(crate) const MACHINE: u64 = 3 << 13 | 3 << 11;
+
+/// `mcause` of `ebreak`, by which most cases end.
+pub(crate) const BREAKPOINT: u64 = 3;
 
 /// One piece of code and what it starts from.
 #[derive(Clone)]
-pub struct Case {
-    pub name: String,
-    pub pc: u64,
-    pub x: [u64; 32],
-    pub f: [u64; 32],
-    pub fcsr: u64,
-    pub mstatus: u64,
-    pub satp: u64,
+pub(crate) struct Case {
+    pub(crate) name: String,
+    pub(crate) pc: u64,
+    pub(crate) x: [u64; 32],
+    pub(crate) f: [u64; 32],
+    pub(crate) fcsr: u64,
+    pub(crate) mstatus: u64,
+    pub(crate) satp: u64,
     /// Where 32 bytes of memory are recorded afterwards.
-    pub watch: u64,
+    pub(crate) watch: u64,
 }
 
 /// What a case left.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Outcome {
-    pub pc: u64,
-    pub x: [u64; 32],
-    pub f: [u64; 32],
-    pub fcsr: u64,
-    pub mcause: u64,
-    pub mtval: u64,
+pub(crate) struct Outcome {
+    pub(crate) pc: u64,
+    pub(crate) x: [u64; 32],
+    pub(crate) f: [u64; 32],
+    pub(crate) fcsr: u64,
+    pub(crate) mcause: u64,
+    /// Without that of a breakpoint, which may be its address or 0.
+    pub(crate) mtval: u64,
     /// Without `FS` and `SD`, which may become dirty early.
-    pub mstatus: u64,
-    pub watched: [u64; 4],
+    pub(crate) mstatus: u64,
+    pub(crate) watched: [u64; 4],
 }
 
 // Offsets into an input record; x and f are where they are in an output record.
@@ -64,14 +68,14 @@ const OUT_WATCHED: i64 = 544;
 const OUT_SIZE: u64 = 576;
 
 /// Cases, and the memory they run in.
-pub struct Battery {
-    pub cases: Vec<Case>,
+pub(crate) struct Battery {
+    pub(crate) cases: Vec<Case>,
     memory: Vec<u8>,
     code: u64,
 }
 
 impl Battery {
-    pub fn new(rng: &mut Rng) -> Self {
+    pub(crate) fn new(rng: &mut Rng) -> Self {
         let mut battery = Battery { cases: vec![], memory: vec![0; SIZE as usize], code: CODE };
         for addr in (SCRATCH..SCRATCH + SCRATCH_SIZE).step_by(8) {
             battery.set(addr, rng.integer());
@@ -80,22 +84,22 @@ impl Battery {
     }
 
     /// Puts a word into memory.
-    pub fn set(&mut self, addr: u64, value: u64) {
+    pub(crate) fn set(&mut self, addr: u64, value: u64) {
         self.set_bytes(addr, &value.to_le_bytes());
     }
 
-    pub fn set_bytes(&mut self, addr: u64, bytes: &[u8]) {
+    pub(crate) fn set_bytes(&mut self, addr: u64, bytes: &[u8]) {
         let at = (addr - RAM) as usize;
         self.memory[at..at + bytes.len()].copy_from_slice(bytes);
     }
 
     /// Where the next code goes.
-    pub fn here(&self) -> u64 {
+    pub(crate) fn here(&self) -> u64 {
         self.code
     }
 
     /// Puts code after the code before; gives its address.
-    pub fn code(&mut self, bytes: &[u8]) -> u64 {
+    pub(crate) fn code(&mut self, bytes: &[u8]) -> u64 {
         let at = self.code;
         self.set_bytes(at, bytes);
         self.code += bytes.len().next_multiple_of(4) as u64;
@@ -108,7 +112,7 @@ impl Battery {
     }
 
     /// The memory to start from.
-    pub fn image(&mut self) -> &[u8] {
+    pub(crate) fn image(&mut self) -> &[u8] {
         let words = recorder();
         let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
         assert!(bytes.len() < 0x1000);
@@ -133,7 +137,7 @@ impl Battery {
     }
 
     /// Runs it here; gives all of memory afterwards.
-    pub fn run_here(&mut self, model: CpuModel) -> Vec<u8> {
+    pub(crate) fn run_here(&mut self, model: CpuModel) -> Vec<u8> {
         let machine = Machine::new(1, SIZE, model);
         machine.space.write_bytes(RAM, self.image()).unwrap();
         machine.run();
@@ -143,7 +147,7 @@ impl Battery {
     }
 
     /// What case number `i` left in `memory`.
-    pub fn outcome(&self, memory: &[u8], i: usize) -> Outcome {
+    pub(crate) fn outcome(&self, memory: &[u8], i: usize) -> Outcome {
         let at = (self.outputs() - RAM) as usize + OUT_SIZE as usize * i;
         let word = |offset: i64| {
             let at = at + offset as usize;
@@ -155,18 +159,23 @@ impl Battery {
             f: std::array::from_fn(|r| word(F + 8 * r as i64)),
             fcsr: word(FCSR),
             mcause: word(OUT_MCAUSE),
-            mtval: word(OUT_MTVAL),
+            mtval: if word(OUT_MCAUSE) == BREAKPOINT { 0 } else { word(OUT_MTVAL) },
             mstatus: word(OUT_MSTATUS) & !(1 << 63 | 3 << 13),
             watched: std::array::from_fn(|i| word(OUT_WATCHED + 8 * i as i64)),
         }
     }
 
-    /// Every difference between two runs, a line each.
-    pub fn differences(&self, ours: &[u8], theirs: &[u8]) -> Vec<String> {
+    /// Every difference between two runs that is not excused, a line each.
+    pub(crate) fn differences(
+        &self,
+        ours: &[u8],
+        theirs: &[u8],
+        excused: impl Fn(&Case, &Outcome, &Outcome) -> bool,
+    ) -> Vec<String> {
         let mut lines = vec![];
         for (i, case) in self.cases.iter().enumerate() {
             let (a, b) = (self.outcome(ours, i), self.outcome(theirs, i));
-            if a == b {
+            if a == b || excused(case, &a, &b) {
                 continue;
             }
             let mut line = format!("case {i}, {} at {:#x}:", case.name, case.pc);
@@ -182,7 +191,9 @@ impl Battery {
             note("mcause", a.mcause, b.mcause);
             note("mtval", a.mtval, b.mtval);
             note("mstatus", a.mstatus, b.mstatus);
-            (0..4).for_each(|w| note(&format!("memory {:#x}", case.watch + 8 * w as u64), a.watched[w], b.watched[w]));
+            (0..4).for_each(|w| {
+                note(&format!("memory {:#x}", case.watch + 8 * w as u64), a.watched[w], b.watched[w])
+            });
             lines.push(line);
         }
         lines

@@ -2,8 +2,8 @@
 
 #![allow(dead_code, reason = "each test file uses a part")]
 
-pub mod battery;
-pub mod peer;
+pub(crate) mod battery;
+pub(crate) mod peer;
 
 use hartwright_exec::{Event, Harts, Setup, Trace};
 use hartwright_hart::Config;
@@ -16,19 +16,19 @@ use std::{
 };
 
 /// Where RAM begins, and harts with it.
-pub const RAM: u64 = 0x8000_0000;
+pub(crate) const RAM: u64 = 0x8000_0000;
 /// Where the finisher is: whatever is written there ends a run.
-pub const FINISHER: u64 = 0x10_0000;
+pub(crate) const FINISHER: u64 = 0x10_0000;
 /// Longer than anything takes, so that a hart that went astray fails its test.
-pub const PATIENCE: Duration = Duration::from_secs(120);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// RAM, a finisher, and harts.
-pub struct Machine {
-    pub space: Arc<AddressSpace>,
-    pub clock: Clock,
-    pub mtime: Arc<Mtime>,
-    pub harts: Harts,
-    pub events: mpsc::Receiver<Event>,
+pub(crate) struct Machine {
+    pub(crate) space: Arc<AddressSpace>,
+    pub(crate) clock: Clock,
+    pub(crate) mtime: Arc<Mtime>,
+    pub(crate) harts: Harts,
+    pub(crate) events: mpsc::Receiver<Event>,
     finished: mpsc::Receiver<u64>,
 }
 
@@ -46,7 +46,7 @@ impl Mmio for Finisher {
 }
 
 impl Machine {
-    pub fn new(harts: u64, ram: u64, model: CpuModel) -> Self {
+    pub(crate) fn new(harts: u64, ram: u64, model: CpuModel) -> Self {
         let (finish, finished) = mpsc::channel();
         let mut builder = AddressSpace::build();
         builder.ram("ram", RAM, ram).unwrap();
@@ -55,29 +55,35 @@ impl Machine {
         let space = builder.finish().unwrap();
         let clock = Clock::new();
         let mtime = Mtime::new(clock.clone(), 10_000_000);
-        let config =
-            |id| Config { model: model.clone(), id, reset_pc: RAM, space: space.clone(), mtime: mtime.clone() };
+        let config = |id| Config {
+            model: model.clone(),
+            id,
+            reset_pc: RAM,
+            space: space.clone(),
+            mtime: mtime.clone(),
+        };
         let (tell, events) = mpsc::channel();
         let tell = Mutex::new(tell);
-        let listener = Arc::new(move |event| drop(tell.lock().unwrap().send(event)));
+        // A test that does not listen has no use for events.
+        let listener = Arc::new(move |event| tell.lock().unwrap().send(event).unwrap_or_default());
         let harts =
             Harts::new(Setup { harts: (0..harts).map(config).collect(), listener, trace: Trace::default() });
         Machine { space, clock, mtime, harts: harts.unwrap(), events, finished }
     }
 
     /// With everything there is.
-    pub fn max() -> Self {
+    pub(crate) fn max() -> Self {
         Machine::new(1, 1 << 20, model("max"))
     }
 
     /// Puts instructions at an address.
-    pub fn put(&self, addr: u64, words: &[u32]) {
+    pub(crate) fn put(&self, addr: u64, words: &[u32]) {
         let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
         self.space.write_bytes(addr, &bytes).unwrap();
     }
 
     /// Runs all harts until one writes the finisher; gives what it wrote.
-    pub fn run(&self) -> u64 {
+    pub(crate) fn run(&self) -> u64 {
         self.clock.start();
         self.harts.resume();
         let value = self.finished.recv_timeout(PATIENCE).expect("the program ends");
@@ -86,13 +92,13 @@ impl Machine {
     }
 
     /// Does one instruction of hart 0.
-    pub fn step(&self) {
+    pub(crate) fn step(&self) {
         self.harts.step(0);
         self.events.recv_timeout(PATIENCE).expect("the step ends");
     }
 
     /// Puts instructions at [`RAM`], runs them on hart 0 from reset, and gives register `a0` at the end.
-    pub fn outcome(&self, words: &[u32]) -> u64 {
+    pub(crate) fn outcome(&self, words: &[u32]) -> u64 {
         self.put(RAM, words);
         self.put(RAM + 4 * words.len() as u64, &finish());
         self.harts.reset();
@@ -100,21 +106,21 @@ impl Machine {
         self.x(10)
     }
 
-    pub fn x(&self, r: u8) -> u64 {
+    pub(crate) fn x(&self, r: u8) -> u64 {
         self.harts.with(0, move |hart| hart.x(r)).unwrap() as u64
     }
 
-    pub fn csr(&self, number: u16) -> u64 {
+    pub(crate) fn csr(&self, number: u16) -> u64 {
         self.harts.with(0, move |hart| hart.csr(number)).unwrap().unwrap()
     }
 
-    pub fn word(&self, addr: u64) -> u64 {
+    pub(crate) fn word(&self, addr: u64) -> u64 {
         self.space.load(addr, 8).unwrap()
     }
 }
 
 /// Instructions that write 0x5555 to the finisher, and wait.
-pub fn finish() -> [u32; 6] {
+pub(crate) fn finish() -> [u32; 6] {
     [
         op("lui", 31, 0, 0, FINISHER as i64),
         op("lui", 30, 0, 0, 0x5000),
@@ -125,24 +131,24 @@ pub fn finish() -> [u32; 6] {
     ]
 }
 
-pub fn model(name: &str) -> CpuModel {
+pub(crate) fn model(name: &str) -> CpuModel {
     CpuModel::find(name).unwrap().clone()
 }
 
 /// The row of a mnemonic, at 64 bits.
-pub fn row(mnemonic: &str) -> &'static Insn {
+pub(crate) fn row(mnemonic: &str) -> &'static Insn {
     let found = rows().find(|(_, insn)| insn.mnemonic == mnemonic && insn.widths.has(64));
     found.unwrap_or_else(|| panic!("no instruction is called {mnemonic}")).1
 }
 
 /// An instruction of the tables with its operands; those it has not are 0. A CSR's number is an `imm`.
-pub fn op(mnemonic: &str, rd: u32, rs1: u32, rs2: u32, imm: i64) -> u32 {
+pub(crate) fn op(mnemonic: &str, rd: u32, rs1: u32, rs2: u32, imm: i64) -> u32 {
     let insn = row(mnemonic);
     insn.pattern.1 | rd << 7 | rs1 << 15 | rs2 << 20 | place(insn.format, imm as u32)
 }
 
 /// The bits of an immediate where its format has them.
-pub fn place(format: Format, imm: u32) -> u32 {
+pub(crate) fn place(format: Format, imm: u32) -> u32 {
     let bits = |hi: u32, lo: u32, to: u32| imm << (31 - hi) >> (31 - hi + lo) << to;
     match format {
         Format::R | Format::R4 | Format::N => 0,
@@ -156,7 +162,7 @@ pub fn place(format: Format, imm: u32) -> u32 {
 }
 
 /// Instructions that put any value into a register.
-pub fn li(rd: u32, value: u64) -> Vec<u32> {
+pub(crate) fn li(rd: u32, value: u64) -> Vec<u32> {
     let mut words = vec![op("addi", rd, 0, 0, (value >> 55) as i64)];
     for shift in [44, 33, 22, 11, 0] {
         words.push(op("slli", rd, rd, 0, 11));
@@ -166,15 +172,15 @@ pub fn li(rd: u32, value: u64) -> Vec<u32> {
 }
 
 /// Whether the long variants are asked for.
-pub fn full() -> bool {
+pub(crate) fn full() -> bool {
     std::env::var_os("HARTWRIGHT_FULL").is_some()
 }
 
 /// Random numbers (SplitMix64), the same in every run.
-pub struct Rng(pub u64);
+pub(crate) struct Rng(pub(crate) u64);
 
 impl Rng {
-    pub fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let z = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -182,24 +188,26 @@ impl Rng {
     }
 
     /// Less than `n`.
-    pub fn below(&mut self, n: u64) -> u64 {
+    pub(crate) fn below(&mut self, n: u64) -> u64 {
         self.next() % n
     }
 
     /// Once in `n` times.
-    pub fn one_in(&mut self, n: u64) -> bool {
+    pub(crate) fn one_in(&mut self, n: u64) -> bool {
         self.below(n) == 0
     }
 
-    pub fn pick<T: Copy>(&mut self, of: &[T]) -> T {
+    pub(crate) fn pick<T: Copy>(&mut self, of: &[T]) -> T {
         of[self.below(of.len() as u64) as usize]
     }
 
     /// An integer, likely one at an edge.
-    pub fn integer(&mut self) -> u64 {
+    pub(crate) fn integer(&mut self) -> u64 {
         let bit = 1u64 << self.below(64);
         match self.below(8) {
-            0 => self.pick(&[0, 1, 2, u64::MAX, 1 << 63, (1 << 63) - 1, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff]),
+            0 => {
+                self.pick(&[0, 1, 2, u64::MAX, 1 << 63, (1 << 63) - 1, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff])
+            }
             1 => bit,
             2 => bit.wrapping_sub(1),
             3 => bit.wrapping_neg(),
@@ -211,13 +219,21 @@ impl Rng {
     }
 
     /// A register of floating point: of either format, likely at an edge, sometimes ill boxed.
-    pub fn float(&mut self) -> u64 {
+    pub(crate) fn float(&mut self) -> u64 {
         let boxed = |bits: u64| !0 << 32 | bits & 0xffff_ffff;
         match self.below(10) {
             0 => self.next(),
             1 => boxed(self.next()),
             2 => boxed(self.pick(&[0, 0x8000_0000, 0x3f80_0000, 0xbf80_0000, 0x7f80_0000, 0xff80_0000])),
-            3 => boxed(self.pick(&[0x7fc0_0000, 0x7fa0_0000, 0xffc0_0001, 1, 0x007f_ffff, 0x0080_0000, 0x7f7f_ffff])),
+            3 => boxed(self.pick(&[
+                0x7fc0_0000,
+                0x7fa0_0000,
+                0xffc0_0001,
+                1,
+                0x007f_ffff,
+                0x0080_0000,
+                0x7f7f_ffff,
+            ])),
             4 => self.pick(&[0, 1 << 63, 0x3ff0 << 48, 0xbff0 << 48, 0x7ff0 << 48, 0xfff0 << 48]),
             5 => self.pick(&[0x7ff8 << 48, 0x7ff4 << 48, 1, (1 << 52) - 1, 1 << 52, 0x7fef_ffff_ffff_ffff]),
             6 => boxed((self.integer() as i64 as f32).to_bits().into()),

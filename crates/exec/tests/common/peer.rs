@@ -11,22 +11,25 @@ use std::{
 
 /// One QEMU.
 #[derive(Clone)]
-pub struct Qemu {
-    pub program: PathBuf,
+pub(crate) struct Qemu {
+    pub(crate) program: PathBuf,
     /// Its major version.
-    pub version: u32,
+    pub(crate) version: u32,
 }
 
 /// Every QEMU there is: the host's, and the newer one that `cargo xtask guests peers` fetches. Says so if there is
 /// none.
-pub fn qemus() -> Vec<Qemu> {
+pub(crate) fn qemus() -> Vec<Qemu> {
     let cache = std::env::var_os("HARTWRIGHT_CACHE").map(PathBuf::from).or_else(|| {
         let home = PathBuf::from(std::env::var_os("HOME")?);
         Some(std::env::var_os("XDG_CACHE_HOME").map_or(home.join(".cache"), PathBuf::from).join("hartwright"))
     });
     let newer = cache.map(|cache| cache.join("bin/qemu-system-riscv64-11"));
-    let found: Vec<Qemu> =
-        [Some(PathBuf::from("qemu-system-riscv64")), newer].into_iter().flatten().filter_map(Qemu::at).collect();
+    let found: Vec<Qemu> = [Some(PathBuf::from("qemu-system-riscv64")), newer]
+        .into_iter()
+        .flatten()
+        .filter_map(Qemu::at)
+        .collect();
     if found.is_empty() {
         eprintln!("skipped: qemu-system-riscv64 is not installed");
     }
@@ -42,14 +45,17 @@ impl Qemu {
     }
 
     /// Runs an image from the start of RAM until it writes the finisher; gives memory as it left it.
-    pub fn run(&self, image: &[u8], cpu: &str) -> Vec<u8> {
+    pub(crate) fn run(&self, image: &[u8], cpu: &str) -> Vec<u8> {
         static RUNS: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
         let number = RUNS.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let file = std::env::temp_dir().join(format!("hartwright-{}-{number}.ram", std::process::id()));
         fs::write(&file, image).unwrap();
         let mut qemu = Command::new(&self.program)
             .args(["-machine", "virt,memory-backend=ram", "-cpu", cpu, "-m", &format!("{}M", SIZE >> 20)])
-            .args(["-object", &format!("memory-backend-file,id=ram,share=on,size={SIZE},mem-path={}", file.display())])
+            .args([
+                "-object",
+                &format!("memory-backend-file,id=ram,share=on,size={SIZE},mem-path={}", file.display()),
+            ])
             .args(["-bios", "none", "-nographic", "-serial", "none", "-monitor", "none"])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
