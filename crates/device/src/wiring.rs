@@ -1,14 +1,7 @@
 //! What a device is wired to, and what it tells the one who wires it.
 
 use crate::{CharPort, Clock, Line, Mtime, Sink};
-use std::{
-    fmt,
-    sync::{
-        Arc, LazyLock,
-        mpsc::{self, Sender},
-    },
-    thread,
-};
+use std::{fmt, sync::Arc};
 
 /// All that a device is given from outside.
 ///
@@ -58,31 +51,9 @@ impl Wiring {
         self.lines.get(output).cloned().unwrap_or_default()
     }
 
-    /// A line to pin `pin` of the device itself, for its alarms. It may be heard a moment late.
+    /// A line to pin `pin` of the device itself, for its alarms.
     pub fn own(&self, pin: u32) -> Line {
-        Line::new(Arc::new(Messenger(self.me.clone())), pin)
-    }
-}
-
-/// Tells a device from a thread that holds nothing.
-///
-/// The clock rings with its own lock held, and a device that hears may look at the clock or set its alarm.
-struct Messenger(Arc<dyn Sink>);
-
-type Message = (Arc<dyn Sink>, u32, bool);
-
-static MESSAGES: LazyLock<Sender<Message>> = LazyLock::new(|| {
-    let (send, receive) = mpsc::channel::<Message>();
-    let deliver = move || receive.iter().for_each(|(sink, pin, level)| sink.set(pin, level));
-    // As with the clock's own thread: without it no device would hear its alarms.
-    thread::Builder::new().name("alarms".into()).spawn(deliver).expect("the host gives the alarms a thread");
-    send
-});
-
-impl Sink for Messenger {
-    fn set(&self, pin: u32, level: bool) {
-        // The receiver lives as long as the program.
-        let _ = MESSAGES.send((self.0.clone(), pin, level));
+        Line::new(self.me.clone(), pin)
     }
 }
 

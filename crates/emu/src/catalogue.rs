@@ -1,12 +1,10 @@
 //! What there is to choose from, as the `help` values of options print it.
 
+use hartwright_isa::cpu::MODELS;
 use hartwright_machine::{Board, boards};
-use hartwright_objects::{Category, Class, Property, Registry, Value};
+use hartwright_objects::{Category, Class, Property, Registry, Value, nearest};
 
 use crate::Failure;
-
-/// The models that `-cpu` takes.
-const CPUS: [&str; 2] = ["max", "rv64"];
 
 /// `-machine help`.
 pub(crate) fn machines() -> String {
@@ -37,7 +35,15 @@ pub(crate) fn unknown_machine(name: &str) -> Failure {
 
 /// `-cpu help`.
 pub(crate) fn cpus() -> String {
-    "Available CPUs:\n".to_owned() + &CPUS.map(|name| format!("  {name}\n")).concat()
+    "Available CPUs:\n".to_owned()
+        + &MODELS.iter().map(|model| format!("  {}\n", model.name)).collect::<String>()
+}
+
+/// What to say of a CPU model that there is not.
+pub(crate) fn unknown_cpu(name: &str) -> String {
+    let near = nearest(name, MODELS.iter().map(|model| model.name));
+    let near = near.map_or(String::new(), |near| format!("\nDid you mean '{near}'?"));
+    format!("unable to find CPU model '{name}'{near}")
 }
 
 /// The types that `-device` can make. An unsound registry is our own bug, which a test of the registry finds.

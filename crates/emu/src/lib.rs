@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod asked;
+mod assemble;
 mod catalogue;
 mod config;
 mod failure;

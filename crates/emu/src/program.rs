@@ -42,6 +42,15 @@ impl Program {
         }
     }
 
+    /// The first line of a monitor.
+    pub fn monitor_banner(&self) -> String {
+        let who = match self.face {
+            Face::Own => concat!("hartwright ", env!("CARGO_PKG_VERSION")).to_owned(),
+            Face::Qemu => format!("QEMU {QEMU_VERSION}"),
+        };
+        format!("{who} monitor - type 'help' for more information")
+    }
+
     /// Who says that it terminated, after the mux's key for it.
     pub fn actor(&self) -> &'static str {
         match self.face {

@@ -1,15 +1,31 @@
 //! From the words of the command line to an exit code.
 
 use std::{
+    collections::HashMap,
     ffi::OsString,
     io::{self, Write},
     process::ExitCode,
+    sync::{
+        Arc, Mutex, PoisonError,
+        mpsc::{self, Receiver, Sender},
+    },
+    thread,
 };
 
-use hartwright_backend::{reason, tty};
+use hartwright_backend::{Role, reason, tty};
+use hartwright_device::{CharPort, Power, Request, Sink, log};
 use hartwright_event::Inherited;
+use hartwright_exec::{Harts, Setup, Trace, Tracing};
+use hartwright_machine::{Frame, Machine, Outside as Ends, Plan};
+use hartwright_mem::Access;
+use hartwright_monitor::{Control, Outside, Parts, Stops};
 
-use crate::{Config, Failure, Host, Outcome, Program, host, parse, resolve, signals};
+use crate::{
+    Config, Failure, Host, HostEvent, LogItem, Outcome, Program,
+    assemble::{Assembled, assemble, named_chardevs},
+    host::{self, report},
+    parse, resolve, signals,
+};
 
 /// The whole program, but for its arguments.
 pub fn main_with(words: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -38,13 +54,258 @@ pub fn main_with(words: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 /// Runs the machine that `config` describes, to its end.
 pub fn run(config: Config) -> ExitCode {
-    let program = config.program.clone();
-    match Host::prepare(&config) {
-        Ok(host) => {
-            host.finish();
-            end(&program, Outcome::Fail(Failure::new("no machine can run yet")))
+    match prepare(&config) {
+        Ok(running) => ExitCode::from(running.live()),
+        Err(outcome) => end(&config.program, outcome),
+    }
+}
+
+/// A machine and all that is around it.
+struct Running<'c> {
+    config: &'c Config,
+    host: Host,
+    machine: Machine,
+    plan: Plan,
+    control: Arc<Control>,
+    inbox: Receiver<Message>,
+}
+
+/// What the main loop acts on.
+enum Message {
+    Host(HostEvent),
+    /// The guest asks.
+    Guest(Request),
+    /// A monitor asks.
+    Reset,
+    Quit,
+}
+
+/// What monitors can do to the program.
+struct Around {
+    outbox: Mutex<Sender<Message>>,
+    chardevs: Vec<(String, String)>,
+}
+
+impl Around {
+    fn post(&self, message: Message) {
+        // When nobody listens any more, the end is on its way already.
+        let _ = self.outbox.lock().unwrap_or_else(PoisonError::into_inner).send(message);
+    }
+}
+
+impl Outside for Around {
+    fn reset(&self) {
+        self.post(Message::Reset);
+    }
+
+    fn quit(&self) {
+        self.post(Message::Quit);
+    }
+
+    fn power_down(&self) -> Result<(), String> {
+        Err("this machine has no power button".into())
+    }
+
+    fn chardevs(&self) -> Vec<(String, String)> {
+        self.chardevs.clone()
+    }
+}
+
+fn prepare(config: &Config) -> Result<Running<'_>, Outcome> {
+    let fail = |message: String| Outcome::Fail(Failure::new(message));
+    let Assembled { checked, plan, model, class } = assemble(config)?;
+    let mut host = Host::prepare(config).map_err(Outcome::Fail)?;
+    let built = (|| {
+        plan.notes.iter().for_each(|note| report(config, note));
+        if config.accel.single_thread {
+            report(config, "info: thread=single: each hart has a host thread of its own here");
         }
-        Err(failure) => end(&program, Outcome::Fail(failure)),
+        let trace = trace(config, &mut host, &plan);
+        let (outbox, inbox) = mpsc::channel();
+        forward_host_events(&mut host, outbox.clone())?;
+        let ends = ends(config, &host, &checked.spec.devices, outbox.clone())?;
+
+        let frame = Frame::new(checked).map_err(fail)?;
+        let hart = |id: u64| hartwright_hart::Config {
+            model: model.clone(),
+            id,
+            reset_pc: plan.start(id as u32),
+            space: frame.space.clone(),
+            mtime: frame.mtime.clone(),
+        };
+        let stops = Stops::default();
+        let setup = Setup {
+            harts: (0..*frame.spec.cpu.harts).map(hart).collect(),
+            listener: stops.listener(),
+            trace: trace.clone(),
+        };
+        let harts = Harts::new(setup).map_err(fail)?;
+        let pins: Vec<Arc<dyn Sink>> =
+            (0..harts.len()).map(|hart| harts.port(hart) as Arc<dyn Sink>).collect();
+        let machine = frame.wire(class, &pins, &ends).map_err(fail)?;
+        plan.load(&machine.space)
+            .map_err(|why| fail(format!("the machine's memory cannot be filled: {why}")))?;
+
+        let chardevs = host.backends.infos().into_iter().map(|info| (info.id, info.filename)).collect();
+        let control = Control::new(Parts {
+            harts,
+            stops,
+            space: machine.space.clone(),
+            clock: machine.clock.clone(),
+            root: machine.root.clone(),
+            symbols: plan.symbols.clone(),
+            name: config.name.clone(),
+            version: config.program.version(),
+            trace,
+            outside: Box::new(Around { outbox: Mutex::new(outbox), chardevs }),
+        })
+        .map_err(fail)?;
+        for port in &host.monitors {
+            let banner = config.program.monitor_banner();
+            hartwright_monitor::start(port.clone(), control.clone(), &banner).map_err(fail)?;
+        }
+        Ok((machine, control, inbox))
+    })();
+    match built {
+        Ok((machine, control, inbox)) => Ok(Running { config, host, machine, plan, control, inbox }),
+        Err(outcome) => {
+            host.finish();
+            Err(outcome)
+        }
+    }
+}
+
+/// Where host ends meet the machine's ports.
+fn ends(
+    config: &Config,
+    host: &Host,
+    devices: &[hartwright_machine::Device],
+    outbox: Sender<Message>,
+) -> Result<Ends, Outcome> {
+    let mut ports: HashMap<String, CharPort> = HashMap::new();
+    for (number, port) in host.serials.iter().enumerate() {
+        let name = format!("serial{number}");
+        if !devices.iter().any(|device| device.chardev.as_ref().is_some_and(|end| end.value == name)) {
+            report(config, &format!("warning: the machine has no device for serial port {number}"));
+        }
+        ports.extend(port.clone().map(|port| (name, port)));
+    }
+    for name in named_chardevs(devices) {
+        if config.chardevs.iter().any(|planned| planned.spec.id == name) && !ports.contains_key(name) {
+            let port = CharPort::default();
+            let attached = host.backends.attach(name, port.clone(), Role::Serial);
+            attached.map_err(|refusal| Outcome::Fail(Failure::from(refusal)))?;
+            ports.insert(name.to_owned(), port);
+        }
+    }
+    let outbox = Mutex::new(outbox);
+    let power = Power::new(move |request| {
+        // When nobody listens any more, the end is on its way already.
+        let _ = outbox.lock().unwrap_or_else(PoisonError::into_inner).send(Message::Guest(request));
+    });
+    Ok(Ends { ports, power })
+}
+
+fn forward_host_events(host: &mut Host, outbox: Sender<Message>) -> Result<(), Outcome> {
+    let (_, nothing) = mpsc::channel();
+    let events = std::mem::replace(&mut host.events, nothing);
+    let forward = move || events.iter().try_for_each(|event| outbox.send(Message::Host(event)));
+    let thread = thread::Builder::new().name("host events".into()).spawn(forward);
+    thread
+        .map(drop)
+        .map_err(|e| Outcome::Fail(Failure::new(format!("the host gives no thread: {}", reason(&e)))))
+}
+
+/// Sets up what `-d` asked for.
+fn trace(config: &Config, host: &mut Host, plan: &Plan) -> Trace {
+    let writer = Arc::new(Mutex::new(std::mem::replace(&mut host.log, Box::new(io::sink()))));
+    let write = move |text: &str| {
+        // A log that cannot be written must not end the machine.
+        let _ = writer.lock().unwrap_or_else(PoisonError::into_inner).write_all(text.as_bytes());
+    };
+    let (trace, symbols, lines) = (Trace::default(), plan.symbols.clone(), write.clone());
+    trace.set_writer(write);
+    trace.set_symbols(move |address| symbols.name(address));
+    log::say_to(move |line| lines(&format!("{line}\n")));
+    let (mut harts, mut devices) = (0, 0);
+    for item in &config.log.items {
+        match item {
+            LogItem::InAsm => harts |= Tracing::IN_ASM.0,
+            LogItem::Exec => harts |= Tracing::EXEC.0,
+            LogItem::Int => harts |= Tracing::INT.0,
+            LogItem::Cpu => harts |= Tracing::CPU.0,
+            LogItem::GuestErrors => devices |= log::GUEST_ERRORS,
+            LogItem::Unimp => devices |= log::UNIMP,
+            LogItem::Unmodelled => {}
+        }
+    }
+    trace.set_mask(harts);
+    log::enable(devices);
+    trace
+}
+
+impl Running<'_> {
+    /// Runs until somebody ends it; gives the exit code.
+    fn live(self) -> u8 {
+        if !self.config.stopped {
+            // A machine that has not begun can begin.
+            let _ = self.control.cont();
+        }
+        let code = loop {
+            let Ok(message) = self.inbox.recv() else { break 0 };
+            match message {
+                Message::Host(HostEvent::Quit) | Message::Quit => break 0,
+                Message::Host(HostEvent::Signal(signal)) => {
+                    report(self.config, &signal.to_string());
+                    break 0;
+                }
+                Message::Reset => self.reset(),
+                Message::Guest(Request::Reset) if !self.config.no_reboot => self.reset(),
+                Message::Guest(_) if self.config.no_shutdown => self.control.shut_down(),
+                Message::Guest(Request::Reset) => break 0,
+                // The host keeps eight bits of it.
+                Message::Guest(Request::Shutdown(code)) => break code as u8,
+            }
+        };
+        self.control.stop();
+        self.control.ended(code);
+        if self.config.log.items.contains(&LogItem::Unmodelled) {
+            self.tell_unmodelled();
+        }
+        self.host.finish();
+        code
+    }
+
+    fn reset(&self) {
+        self.control.while_standing(|harts| {
+            self.machine.reset();
+            // It fitted when the machine was made, and the map does not change.
+            let _ = self.plan.load(&self.machine.space);
+            harts.reset();
+        });
+        self.control.was_reset();
+    }
+
+    /// `-d unmodelled`: every access that hit nothing, with its first place in the guest's code.
+    fn tell_unmodelled(&self) {
+        for miss in self.machine.space.unmodelled().list() {
+            let what = match miss.access {
+                Access::Fetch => "fetch",
+                Access::Load => "load",
+                Access::Store => "store",
+            };
+            let symbol = self.plan.symbols.name(miss.pc).map_or(String::new(), |name| format!(" <{name}>"));
+            self.control.trace.write(&format!(
+                "unmodelled: {what} of {} bytes at {:#x}, {} times, first from pc {:#x}{symbol}\n",
+                miss.size, miss.addr, miss.count, miss.pc
+            ));
+        }
+        for (report, count) in log::counts() {
+            self.control.trace.write(&format!(
+                "unmodelled: {}: {} at offset {:#x}, {count} times\n",
+                report.device, report.what, report.offset
+            ));
+        }
     }
 }
 

@@ -124,7 +124,8 @@ impl Trace {
         symbols.and_then(|symbols| symbols(addr)).unwrap_or_default()
     }
 
-    fn write(&self, text: &str) {
+    /// Writes text of others among its own.
+    pub fn write(&self, text: &str) {
         let writer = self.0.writer.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some(writer) = writer
             && !text.is_empty()

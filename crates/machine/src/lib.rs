@@ -2,8 +2,7 @@
 //!
 //! [`choose`] makes a [`MachineSpec`] of a name or file and the options; [`MachineSpec::check`] finds what makes no
 //! sense; [`device_tree`] tells the guest; [`Frame::new`] and [`Frame::wire`] make address space, devices and
-//! wires; [`plan`] reads firmware, kernel and so on, and [`Plan::load`] puts them into memory. [`Running`] is all of
-//! that with harts, alive.
+//! wires; [`plan`] reads firmware, kernel and so on, and [`Plan::load`] puts them into memory.
 
 #![forbid(unsafe_code)]
 
@@ -15,7 +14,6 @@ mod loader_device;
 mod plug;
 mod read;
 mod reset;
-mod running;
 mod source;
 mod spec;
 mod tree;
@@ -30,7 +28,6 @@ pub use build::{Frame, Machine, Outside};
 pub use check::Checked;
 pub use loader_device::{LOADER_PROPERTIES, LoaderDevice};
 pub use reset::Reset;
-pub use running::{Change, Notice, Running, Start, State};
 pub use source::{At, Problem, Source};
 pub use spec::{Boot, Cpu, Device, End, MachineSpec, Memory, Rows, Said};
 pub use tree::{CpuTree, device_tree};

@@ -4,9 +4,10 @@ use crate::Line;
 use std::{
     collections::BTreeSet,
     sync::{
-        Arc, Condvar, Mutex, MutexGuard, Weak,
+        Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak,
         atomic::{AtomicU64, Ordering},
     },
+    thread::{self, ThreadId},
     time::{Duration, Instant},
 };
 
@@ -17,6 +18,8 @@ pub struct Clock(Arc<Shared>);
 struct Shared {
     state: Mutex<State>,
     changed: Condvar,
+    /// The thread that rings.
+    thread: OnceLock<ThreadId>,
 }
 
 struct State {
@@ -28,6 +31,8 @@ struct State {
     armed: BTreeSet<(u64, usize)>,
     /// The lines of all alarms, by number.
     lines: Vec<Line>,
+    /// The alarm that rings at this moment.
+    ringing: Option<usize>,
 }
 
 impl State {
@@ -38,7 +43,7 @@ impl State {
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -51,11 +56,15 @@ impl Default for Clock {
 impl Clock {
     /// A clock at 0, standing; [`start`](Self::start) sets it going.
     pub fn new() -> Self {
-        let state = State { passed: 0, since: None, armed: BTreeSet::new(), lines: vec![] };
-        let clock = Clock(Arc::new(Shared { state: Mutex::new(state), changed: Condvar::new() }));
+        let state = State { passed: 0, since: None, armed: BTreeSet::new(), lines: vec![], ringing: None };
+        let clock = Clock(Arc::new(Shared {
+            state: Mutex::new(state),
+            changed: Condvar::new(),
+            thread: OnceLock::new(),
+        }));
         let shared = Arc::downgrade(&clock.0);
         // Without a thread no alarm would ring, and nothing later could say so.
-        std::thread::Builder::new()
+        thread::Builder::new()
             .name("clock".into())
             .spawn(move || ring(&shared))
             .expect("the host gives the clock a thread");
@@ -92,14 +101,23 @@ impl Clock {
 fn ring(shared: &Weak<Shared>) {
     /// How long a clock that nobody holds any more may keep its thread.
     const IDLE: Duration = Duration::from_millis(200);
+    if let Some(shared) = shared.upgrade() {
+        // It is set once: a clock has one thread.
+        let _ = shared.thread.set(thread::current().id());
+    }
     while let Some(shared) = shared.upgrade() {
         let mut state = shared.lock();
         let now = state.now();
         let wait = match state.armed.first() {
             Some(&(at, number)) if at <= now && state.since.is_some() => {
                 state.armed.pop_first();
-                // Under the lock, so that `Alarm::at` returns only when an old ring is over.
-                state.lines[number].set(true);
+                state.ringing = Some(number);
+                let line = state.lines[number].clone();
+                // Who hears it may look at the clock, or set its alarm again.
+                drop(state);
+                line.set(true);
+                shared.lock().ringing = None;
+                shared.changed.notify_all();
                 continue;
             }
             Some(&(at, _)) if state.since.is_some() => Duration::from_nanos(at - now).min(IDLE),
@@ -117,10 +135,15 @@ pub struct Alarm {
 }
 
 impl Alarm {
-    /// Arms it for virtual nanosecond `at`, instead of any earlier time set, or disarms it.
+    /// Arms it for virtual nanosecond `at`, instead of any earlier time set, or disarms it. An old ring is over when
+    /// this returns, unless it is the one that called.
     pub fn at(&self, at: Option<u64>) {
-        let mut state = self.clock.0.lock();
-        let mut armed = self.at.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let shared = &self.clock.0;
+        let mut state = shared.lock();
+        while state.ringing == Some(self.number) && shared.thread.get() != Some(&thread::current().id()) {
+            state = shared.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        let mut armed = self.at.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(old) = armed.take() {
             state.armed.remove(&(old, self.number));
         }
@@ -228,6 +251,26 @@ mod tests {
         alarm.at(None);
         clock.start();
         assert!(told.recv_timeout(Duration::from_millis(20)).is_err());
+    }
+
+    /// Arms its own alarm, and looks at the clock, when it hears it.
+    struct Again(Clock, OnceLock<Alarm>, Mutex<mpsc::Sender<u64>>);
+    impl Sink for Again {
+        fn set(&self, _: u32, _: bool) {
+            self.1.get().unwrap().at(None);
+            self.2.lock().unwrap().send(self.0.now()).unwrap();
+        }
+    }
+
+    #[test]
+    fn who_hears_an_alarm_may_set_it() {
+        let (tell, told) = mpsc::channel();
+        let clock = Clock::new();
+        let again = Arc::new(Again(clock.clone(), OnceLock::new(), Mutex::new(tell)));
+        assert!(again.1.set(clock.alarm(Line::new(again.clone(), 0))).is_ok());
+        again.1.get().unwrap().at(Some(5));
+        clock.start();
+        assert!(told.recv().unwrap() >= 5);
     }
 
     #[test]

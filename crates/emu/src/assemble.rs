@@ -1,0 +1,156 @@
+//! From the command line to a machine: the one named, with what the options change, plug in and load.
+
+use std::path::Path;
+
+use hartwright_board::MONITOR;
+use hartwright_isa::cpu::CpuModel;
+use hartwright_machine::{
+    BootOptions, Checked, CpuTree, Device, LoaderDevice, MachineSpec, Options, Plan, choose, device_tree,
+    plan,
+};
+use hartwright_objects::{Class, Given, Globals, Registry};
+
+use crate::{Config, DeviceOption, Failure, Outcome, catalogue};
+
+/// A machine that makes sense, and what goes into its memory.
+pub(crate) struct Assembled {
+    pub(crate) checked: Checked,
+    pub(crate) plan: Plan,
+    pub(crate) model: CpuModel,
+    /// The machine's type, if it is a built-in one.
+    pub(crate) class: Option<&'static Class>,
+}
+
+/// Assembles what `config` describes, or writes the description it asks for instead.
+///
+/// # Errors
+/// [`Outcome::Fail`] for what makes no sense; [`Outcome::Print`], with no text, when a description was asked for.
+pub(crate) fn assemble(config: &Config) -> Result<Assembled, Outcome> {
+    let fail = |message: String| Outcome::Fail(Failure::new(message));
+    let registry = Registry::linked().map_err(|error| fail(error.to_string()))?;
+    let options = Options {
+        ram: config.memory,
+        harts: config.smp.as_ref().map(|smp| smp.cpus),
+        cpu: config.cpu.as_ref().map(|cpu| cpu.model.clone()),
+        properties: config.machine_properties.clone(),
+    };
+    let chosen = choose(&config.machine, &options).map_err(fail)?;
+    let mut spec = chosen.spec;
+    if let Some(max) = config.smp.as_ref().map(|smp| smp.maxcpus).filter(|max| *max > *spec.cpu.max) {
+        let (name, most) = (&spec.name, *spec.cpu.max);
+        return Err(fail(format!(
+            "Invalid SMP CPUs {max}. The max CPUs supported by machine '{name}' is {most}"
+        )));
+    }
+    let loaders = plug_in(config, &registry, &mut spec)?;
+    let model = model(config, &spec)?;
+    if let Some(file) = &config.dump_spec {
+        return Err(dumped(file, spec.to_string().as_bytes(), "dumpspec"));
+    }
+    let globals = globals(config, &registry)?;
+    let checked = spec
+        .check(&registry, &globals)
+        .map_err(|problems| fail(problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")))?;
+    let boot = BootOptions {
+        bios: config.boot.bios.clone(),
+        kernel: config.boot.kernel.clone(),
+        initrd: config.boot.initrd.clone(),
+        append: config.boot.append.clone(),
+        dtb: config.boot.dtb.clone(),
+        folders: config.boot.folders.clone(),
+        seed: config.seed,
+        loaders,
+        builtin: Some(MONITOR),
+    };
+    let tree = device_tree(&checked, &CpuTree::from(&model));
+    let plan = plan(&checked.spec, &boot, tree).map_err(fail)?;
+    if let Some(file) = &config.dump_dtb {
+        return Err(dumped(file, &plan.device_tree, "dumpdtb"));
+    }
+    Ok(Assembled { checked, plan, model, class: chosen.class })
+}
+
+/// Adds what `-device` names to `spec`; gives the loaders among it.
+fn plug_in(
+    config: &Config,
+    registry: &Registry,
+    spec: &mut MachineSpec,
+) -> Result<Vec<LoaderDevice>, Outcome> {
+    let mut loaders = Vec::new();
+    for device in &config.devices {
+        let refuse = |why: String| Outcome::Fail(Failure::of(&device.option, why));
+        let pairs = pairs(device);
+        let pairs = pairs.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        if device.driver == "loader" {
+            loaders.push(LoaderDevice::new(pairs).map_err(refuse)?);
+        } else {
+            spec.plug(registry, &device.driver, pairs).map_err(refuse)?;
+        }
+    }
+    Ok(loaders)
+}
+
+/// A device's properties as text, its id among them.
+fn pairs(device: &DeviceOption) -> Vec<(String, String)> {
+    let id = device.id.iter().map(|id| ("id".to_owned(), id.clone()));
+    id.chain(device.properties.iter().map(|(name, value)| (name.clone(), text(value)))).collect()
+}
+
+fn text(value: &Given) -> String {
+    match value {
+        Given::Text(text) => text.clone(),
+        Given::Bool(true) => "on".into(),
+        Given::Bool(false) => "off".into(),
+        Given::Int(number) => number.to_string(),
+        Given::Float(number) => number.to_string(),
+        Given::List(items) => items.iter().map(text).collect::<Vec<_>>().join(","),
+    }
+}
+
+/// The CPU model of the machine.
+fn model(config: &Config, spec: &MachineSpec) -> Result<CpuModel, Outcome> {
+    let name = &spec.cpu.model.value;
+    let model = CpuModel::find(name).ok_or_else(|| {
+        let why = catalogue::unknown_cpu(name);
+        match &config.cpu {
+            Some(_) => Outcome::Fail(Failure::new(why)),
+            None => Outcome::Fail(Failure::new(spec.source.problem(spec.cpu.model.at, why).to_string())),
+        }
+    })?;
+    if let Some(cpu) = &config.cpu
+        && let Some((property, _)) = cpu.properties.first()
+    {
+        let why = format!("the property '{property}' of CPU models is not yet in hartwright");
+        return Err(Outcome::Fail(Failure::of(&format!("-cpu {}", cpu.model), why)));
+    }
+    Ok(model.clone())
+}
+
+fn globals(config: &Config, registry: &Registry) -> Result<Globals, Outcome> {
+    let mut globals = Globals::new();
+    for global in &config.globals {
+        let added = globals.add(registry, &global.driver, &global.property, global.value.as_str().into());
+        added.map_err(|error| {
+            let hint = error.hint().map_or(String::new(), |hint| format!("\n{hint}"));
+            Outcome::Fail(Failure::of(&global.option, format!("{error}{hint}")))
+        })?;
+    }
+    Ok(globals)
+}
+
+fn dumped(file: &Path, bytes: &[u8], property: &str) -> Outcome {
+    match std::fs::write(file, bytes) {
+        Ok(()) => Outcome::print(""),
+        Err(error) => {
+            let why = format!("{property}={}: {}", file.display(), hartwright_backend::reason(&error));
+            Outcome::Fail(Failure::of("-machine", why))
+        }
+    }
+}
+
+/// The host ends that devices name themselves, besides `serial0` and so on.
+pub(crate) fn named_chardevs(devices: &[Device]) -> impl Iterator<Item = &str> {
+    let serial = |name: &str| name.strip_prefix("serial").is_some_and(|n| n.parse::<u32>().is_ok());
+    let names = devices.iter().filter_map(|device| device.chardev.as_ref());
+    names.map(|name| name.value.as_str()).filter(move |name| !serial(name) && !name.is_empty())
+}
