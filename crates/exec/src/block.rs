@@ -18,11 +18,11 @@ const TABLE: usize = 1 << 13;
 /// So many steps are kept; beyond, all are forgotten and made again as needed.
 const STEPS: usize = 1 << 20;
 
-/// Does the first of some steps, and then those that follow it, until one stops; says why, or `None` at the end.
+/// Does a step, and then the rest that follow it, until one stops; says why, or `None` at the end.
 ///
 /// Each handler calls the next one last of all, which compiles to a jump: the host predicts each jump by itself, and
 /// no loop stands between two instructions. Where it compiles to a call, a block's length bounds the stack.
-pub(crate) type Handler<'c, W> = fn(&[Step<'c, W>], Now<'c, W>) -> Option<Stop>;
+pub(crate) type Handler<'c, W> = fn(&Step<'c, W>, &[Step<'c, W>], Now<'c, W>) -> Option<Stop>;
 
 /// Makes [`Handler`]s of meanings.
 struct Threaded;
@@ -31,12 +31,12 @@ impl<'c, W: Width> Handlers<Now<'c, W>> for Threaded {
     type Handler = Handler<'c, W>;
 
     fn handler<M: Meaning<Now<'c, W>>>() -> Handler<'c, W> {
-        |steps, now| {
-            let (step, rest) = steps.split_first()?;
-            match M::meaning(&step.decoded, now) {
-                Ok(()) => (rest.first()?.run)(rest, now),
-                Err(stop) => Some(now.0.leave(stop, &step.decoded, rest.len() as u64)),
+        |step, rest, now| match M::meaning(&step.decoded, now) {
+            Ok(()) => {
+                let (next, rest) = rest.split_first()?;
+                (next.run)(next, rest, now)
             }
+            Err(stop) => Some(now.0.leave(stop, &step.decoded, rest.len() as u64)),
         }
     }
 }
@@ -61,11 +61,18 @@ pub(crate) struct Block<'c, W> {
     fenced: u64,
 }
 
+/// A block that may run at `pc` under `rules`, as long as no code page was written since.
 #[derive(Clone, Copy)]
 struct Slot {
     pc: u64,
     rules: u64,
+    /// [`Ram::renewals`](hartwright_mem::Ram::renewals) when the block was last found fresh.
+    renewals: u64,
     block: u32,
+}
+
+impl Slot {
+    const EMPTY: Slot = Slot { pc: 0, rules: NO_RULES, renewals: 0, block: 0 };
 }
 
 /// No hart has these rules: they count up from 0.
@@ -89,7 +96,7 @@ pub(crate) struct Cache<'c, W> {
 impl<'c, W: Width> Cache<'c, W> {
     pub(crate) fn new(hart: &Hart<W>) -> Self {
         let model = &hart.config().model;
-        let slots = vec![Slot { pc: 0, rules: NO_RULES, block: 0 }; TABLE].into_boxed_slice();
+        let slots = vec![Slot::EMPTY; TABLE].into_boxed_slice();
         Cache {
             decoder: Decoder::new(model.extensions, W::BITS),
             table: slots.try_into().unwrap_or_else(|_| unreachable!("it was made that long")),
@@ -111,7 +118,7 @@ impl<'c, W: Width> Cache<'c, W> {
         self.blocks.clear();
         self.by_place.clear();
         self.steps = 0;
-        self.table.fill(Slot { pc: 0, rules: NO_RULES, block: 0 });
+        self.table.fill(Slot::EMPTY);
     }
 
     /// Limits blocks to one instruction, or lets them be long.
@@ -133,21 +140,32 @@ impl<'c, W: Width> Cache<'c, W> {
     pub(crate) fn find(&mut self, core: &'c Core<W>) -> Result<&Block<'c, W>, Trap> {
         let hart = &core.hart;
         let (pc, rules) = (hart.pc(), hart.rules());
-        let slot = self.table[(pc >> 1) as usize % TABLE];
-        if slot.pc == pc && slot.rules == rules && self.blocks[slot.block as usize].is_fresh(hart) {
-            return Ok(&self.blocks[slot.block as usize]);
-        }
-        let block = self.find_by_place(core)?;
-        self.table[(pc >> 1) as usize % TABLE] = Slot { pc, rules, block };
+        // Read before the block is looked at: a write in between is seen next time.
+        let renewals = hart.ram().renewals();
+        let slot = &self.table[(pc >> 1) as usize % TABLE];
+        let known = slot.pc == pc && slot.rules == rules && slot.renewals == renewals;
+        let block = if known { slot.block } else { self.find_slowly(core, renewals)? };
         Ok(&self.blocks[block as usize])
     }
 
     #[cold]
+    fn find_slowly(&mut self, core: &'c Core<W>, renewals: u64) -> Result<u32, Trap> {
+        let hart = &core.hart;
+        let (pc, rules) = (hart.pc(), hart.rules());
+        let slot = self.table[(pc >> 1) as usize % TABLE];
+        let same = slot.pc == pc && slot.rules == rules && self.blocks[slot.block as usize].is_fresh(hart);
+        let block = if same { slot.block } else { self.find_by_place(core)? };
+        self.table[(pc >> 1) as usize % TABLE] = Slot { pc, rules, renewals, block };
+        Ok(block)
+    }
+
     fn find_by_place(&mut self, core: &'c Core<W>) -> Result<u32, Trap> {
         let hart = &core.hart;
         let pc = hart.pc();
         let at = hart.fetch_place(pc, 2)?;
-        if let Some(&known) = self.by_place.get(&(pc, at)) {
+        // Where only part of a page may be fetched from, which part may have changed.
+        let known = self.by_place.get(&(pc, at)).filter(|_| hart.fetches_whole_page(pc));
+        if let Some(&known) = known {
             let block = &self.blocks[known as usize];
             let across = block.places[1] / PAGE != at / PAGE;
             let same_end = !across || hart.fetch_place(pc.wrapping_add(2), 2)? == block.places[1] - 1;
@@ -185,15 +203,21 @@ impl<'c, W: Width> Cache<'c, W> {
         let (mut pc, mut here) = (hart.pc(), at);
         let mut end = (at + 1, first_version);
         let page_end = (at / PAGE + 1) * PAGE;
+        let whole = hart.fetches_whole_page(pc);
+        let allowed = |pc: u64| if whole { Ok(()) } else { hart.fetch_place(pc, 2).map(drop) };
         while steps.len() < longest && here < page_end {
-            if !steps.is_empty() && self.breakpoints.contains(&pc) {
+            if !steps.is_empty() && (self.breakpoints.contains(&pc) || allowed(pc).is_err()) {
                 break;
             }
             let low = half(here);
             let mut raw = low;
             if low & 3 == 3 {
                 if here + 2 < page_end {
-                    raw |= half(here + 2) << 16;
+                    match allowed(pc.wrapping_add(2)) {
+                        Err(trap) if steps.is_empty() => return Err(trap),
+                        Err(_) => break,
+                        Ok(()) => raw |= half(here + 2) << 16,
+                    }
                 } else if steps.is_empty() {
                     let rest = hart.fetch_place(pc.wrapping_add(2), 2)?;
                     end = (rest + 1, ram.mark_code(rest));

@@ -93,8 +93,8 @@ impl<W: Width> Core<W> {
         // Counted at once; who leaves early takes back the rest. So a block's last instruction, which alone may
         // read the counter, finds it exact.
         hart.retire(block.steps.len() as u64);
-        let Some(first) = block.steps.first() else { return Ended::Running };
-        match (first.run)(&block.steps, Now(self)) {
+        let Some((first, rest)) = block.steps.split_first() else { return Ended::Running };
+        match (first.run)(first, rest, Now(self)) {
             Some(Stop::Jump) => Ended::Running,
             None => {
                 hart.set_pc(block.next);

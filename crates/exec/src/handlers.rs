@@ -5,7 +5,7 @@ use hartwright_hart::{Cause, Illegal, Privilege, Trap, status};
 use hartwright_ir::{
     Amo, Bin, Cbo, CsrOp, Fmt, Fp, FpTest, Int, Mem, Order, Reader, System, Un, Value, Width,
 };
-use hartwright_isa::{Ext, cpu::CACHE_BLOCK};
+use hartwright_isa::Ext;
 use hartwright_mem::Word;
 use std::{
     ops,
@@ -237,17 +237,9 @@ impl<W: Width> Reader for Now<'_, W> {
             return Err(self.illegal());
         }
         let addr = addr.0.to_u64();
-        if op != Cbo::Zero {
-            // There is no cache: what is left of the operation is its permission check.
-            return self.check(self.0.hart.touch_block(addr));
-        }
-        let block = addr & !(CACHE_BLOCK - 1);
-        for word in (0..CACHE_BLOCK).step_by(8) {
-            // All of a block lies in one page, so the first store faults or none does.
-            let stored = self.0.hart.store(block + word, 0u64);
-            self.check(stored.map_err(|trap| Trap::new(trap.cause, addr)))?;
-        }
-        Ok(())
+        let hart = &self.0.hart;
+        // There is no cache: what is left of the other operations is their permission check.
+        self.check(if op == Cbo::Zero { hart.zero_block(addr) } else { hart.touch_block(addr) })
     }
 
     #[inline]

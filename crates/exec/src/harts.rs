@@ -115,7 +115,7 @@ impl Harts {
         self.links[hart].thread_id
     }
 
-    /// Lets all harts run.
+    /// Lets all harts run. One that stands at a breakpoint stops there: whoever set it knows how to get past.
     pub fn resume(&self) {
         self.links.iter().for_each(|link| link.send(Request::Resume));
     }
@@ -134,7 +134,7 @@ impl Harts {
         while all_done.recv().is_ok() {}
     }
 
-    /// Has a paused hart do one instruction; the listener hears when it did.
+    /// Has a paused hart do one instruction, breakpoint or not; the listener hears when it did. Interrupts wait.
     pub fn step(&self, hart: usize) {
         self.links[hart].send(Request::Step);
     }
@@ -247,10 +247,7 @@ impl<W: Width> Thread<'_, '_, W> {
                 look(&mut AtRest { core: self.core, cache: &mut self.cache, waits: &mut self.waits });
             }
             Request::Resume => {
-                if !self.running {
-                    self.running = true;
-                    self.leave_breakpoint();
-                }
+                self.running = true;
             }
             Request::Pause(done) => {
                 self.running = false;
@@ -301,22 +298,10 @@ impl<W: Width> Thread<'_, '_, W> {
         }
     }
 
-    /// Does one instruction, breakpoint or not. A waiting hart that nothing wakes does none.
+    /// Does one instruction, breakpoint or not. Interrupts wait, as QEMU's debugger lets them, so that a step
+    /// arrives where it was to go; and a hart that waits for one does not wait for it now.
     fn one(&mut self) {
-        let hart = &self.core.hart;
-        if self.waits && !hart.wakes() {
-            return;
-        }
-        self.waits = false;
-        self.core.interrupt(self.trace);
         self.waits = self.core.run_one(&mut self.cache, self.trace) == Ended::Waiting;
-    }
-
-    /// Gets past a breakpoint that the hart stands at.
-    fn leave_breakpoint(&mut self) {
-        if self.cache.breakpoints.contains(&self.core.hart.pc()) {
-            self.one();
-        }
     }
 
     fn stop(&mut self, reason: Reason) {

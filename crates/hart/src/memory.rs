@@ -7,6 +7,7 @@ use crate::{
     trap::{Cause, Privilege, Trap},
 };
 use hartwright_ir::Width;
+use hartwright_isa::cpu::CACHE_BLOCK;
 use hartwright_mem::{Access, BusError, PAGE, Place, Word};
 
 /// A naturally aligned piece of memory or of a device, found and allowed.
@@ -77,6 +78,18 @@ impl<W: Width> Hart<W> {
         }
     }
 
+    /// Zeroes the cache block at `addr`, all of it or nothing; only memory has cache blocks.
+    pub fn zero_block(&self, addr: u64) -> Result<(), Trap> {
+        let block = addr & !(CACHE_BLOCK - 1);
+        let found = self.find(block, CACHE_BLOCK, Access::Store, self.view.get());
+        let Found::Ram(at) = found.map_err(|trap| Trap::new(trap.cause, addr))? else {
+            return Err(Trap::new(Cause::StoreAccessFault, addr));
+        };
+        (0..CACHE_BLOCK).step_by(8).for_each(|offset| self.set_ram_word(at + offset, 8, 0));
+        self.note_watch(block, CACHE_BLOCK, Access::Store);
+        Ok(())
+    }
+
     /// The physical address of virtual address `addr` as the debugger sees it: nothing is changed by looking.
     pub fn look_up(&self, addr: u64) -> Option<u64> {
         let view = self.view.get();
@@ -101,6 +114,12 @@ impl<W: Width> Hart<W> {
                 Err(Trap::new(Cause::InstructionAccessFault, addr))
             }
         }
+    }
+
+    /// Whether all of the page of `addr`, from which something was just fetched, may be fetched from; where PMP's
+    /// boundaries lie within the page, each instruction must be asked for.
+    pub fn fetches_whole_page(&self, addr: u64) -> bool {
+        self.tlb.find(self.fetch_view(), Access::Fetch, addr, 2).is_some()
     }
 
     fn fetch_view(&self) -> View {

@@ -21,6 +21,8 @@ pub struct Ram {
     base: *mut u8,
     /// One version a page: its length times [`PAGE`] is the mapping's length.
     pages: Box<[AtomicU32]>,
+    /// How often any page got a new version.
+    renewals: AtomicU64,
 }
 
 // SAFETY: the pointer is to a mapping that `map` owns; all access through it is atomic (`Word`, `byte`).
@@ -38,7 +40,12 @@ impl Ram {
         let map = MmapRegion::new(bytes)
             .map_err(|e| format!("the host gives no {size:#x} bytes of memory: {e}"))?;
         let base = map.as_ptr();
-        Ok(Ram { map, base, pages: (0..pages).map(|_| AtomicU32::new(0)).collect() })
+        Ok(Ram {
+            map,
+            base,
+            pages: (0..pages).map(|_| AtomicU32::new(0)).collect(),
+            renewals: AtomicU64::new(0),
+        })
     }
 
     /// Bytes.
@@ -79,7 +86,7 @@ impl Ram {
             // SAFETY: `at` is aligned, and there is a page for it.
             unsafe { T::store(self.base.add(at as usize), value) };
             if page.load(Ordering::Relaxed) & CODE != 0 {
-                written(page);
+                self.written(page);
             }
             true
         } else {
@@ -104,7 +111,7 @@ impl Ram {
         // SAFETY: `at` is aligned, and there is a page for it.
         let result = unsafe { T::compare_exchange(self.base.add(at as usize), old, new) };
         if page.load(Ordering::Relaxed) & CODE != 0 {
-            written(page);
+            self.written(page);
         }
         Some(result)
     }
@@ -145,10 +152,28 @@ impl Ram {
             }
             if !bytes.is_empty() {
                 let last = (at + bytes.len() as u64 - 1) >> PAGE_SHIFT;
-                self.pages[(at >> PAGE_SHIFT) as usize..=last as usize].iter().for_each(written);
+                self.pages[(at >> PAGE_SHIFT) as usize..=last as usize]
+                    .iter()
+                    .for_each(|page| self.written(page));
             }
         }
         fits
+    }
+
+    /// How often any page got a new version: while it stands, so do all versions.
+    #[inline(always)]
+    pub fn renewals(&self) -> u64 {
+        self.renewals.load(Ordering::Relaxed)
+    }
+
+    /// Gives a page a new version if its present one has code.
+    #[cold]
+    fn written(&self, page: &AtomicU32) {
+        let renew = |version: u32| (version & CODE != 0).then(|| (version & !CODE).wrapping_add(2));
+        // An error says that another hart renewed it already.
+        if page.fetch_update(Ordering::SeqCst, Ordering::Relaxed, renew).is_ok() {
+            self.renewals.fetch_add(1, Ordering::SeqCst);
+        }
     }
 
     #[cold]
@@ -168,14 +193,6 @@ impl Ram {
         // SAFETY: `at` lies in the mapping, which lives as long as `self`.
         unsafe { AtomicU8::from_ptr(self.base.add(at as usize)) }
     }
-}
-
-/// Gives a page a new version if its present one has code.
-#[cold]
-fn written(page: &AtomicU32) {
-    let renew = |version: u32| (version & CODE != 0).then(|| (version & !CODE).wrapping_add(2));
-    // An error says that another hart renewed it already.
-    let _ = page.fetch_update(Ordering::SeqCst, Ordering::Relaxed, renew);
 }
 
 /// An unsigned integer that memory holds: `u8` to `u64`.
