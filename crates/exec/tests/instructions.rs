@@ -4,8 +4,9 @@
 //! - `mstatus.FS` and `SD` may become dirty earlier in QEMU, and are not compared.
 //! - `mtval` of a breakpoint is its address, in QEMU 7.2 zero (privileged spec, 3.1.16, allows both).
 //! - QEMU does not notice the faults of an `sc` that fails anyway.
-//! - QEMU 7.2 takes some faults of atomic operations for those of loads, rounds the address of a misaligned access to nothing down, counts beyond 32 in `ctzw`, keeps bit 0 of `sepc`, and
-//!   lets `csrrs` and `csrrc` write no bits to read-only registers; see [`old_ways`].
+//! - QEMU 7.2 takes some faults of atomic operations for those of loads, rounds the address of a misaligned access
+//!   to nothing down, counts beyond 32 in `ctzw`, keeps bit 0 of `sepc`, and lets `csrrs` and `csrrc` write no bits
+//!   to read-only registers; see [`old_ways`].
 
 #![forbid(unsafe_code)]
 

@@ -192,7 +192,7 @@ impl Battery {
             note("mtval", a.mtval, b.mtval);
             note("mstatus", a.mstatus, b.mstatus);
             (0..4).for_each(|w| {
-                note(&format!("memory {:#x}", case.watch + 8 * w as u64), a.watched[w], b.watched[w])
+                note(&format!("memory {:#x}", case.watch + 8 * w as u64), a.watched[w], b.watched[w]);
             });
             lines.push(line);
         }
