@@ -1,0 +1,154 @@
+//! What `info` shows.
+
+use crate::{Args, Command, Failed, Session, commands::INFO_ROWS};
+use hartwright_mem::Kind;
+use hartwright_objects::{BASES, Node, Value};
+
+/// Every `info` command, by name.
+pub const INFO: &[Command] = INFO_ROWS;
+
+type Done = Result<(), Failed>;
+
+pub(crate) fn status(session: &mut Session, _: &Args) -> Done {
+    let state = session.control.state();
+    session.say(format_args!("VM status: {state}"));
+    Ok(())
+}
+
+pub(crate) fn version(session: &mut Session, _: &Args) -> Done {
+    let version = session.control.version.clone();
+    session.say(version.trim_end());
+    Ok(())
+}
+
+pub(crate) fn name(session: &mut Session, _: &Args) -> Done {
+    if let Some(name) = session.control.name.clone() {
+        session.say(name);
+    }
+    Ok(())
+}
+
+pub(crate) fn chardev(session: &mut Session, _: &Args) -> Done {
+    for (id, what) in session.control.outside.chardevs() {
+        session.say(format_args!("{id}: filename={what}"));
+    }
+    Ok(())
+}
+
+pub(crate) fn cpus(session: &mut Session, _: &Args) -> Done {
+    for hart in 0..session.control.harts.len() {
+        let thread = session.control.harts.thread_id(hart);
+        let model = session.hart(hart, |hart| hart.model().name)?;
+        let mark = if hart == session.cpu { '*' } else { ' ' };
+        session.say(format_args!("{mark} CPU #{hart}: thread_id={thread} model={model}"));
+    }
+    Ok(())
+}
+
+pub(crate) fn registers(session: &mut Session, args: &Args) -> Done {
+    let count = session.control.harts.len();
+    let harts = match args.words.first() {
+        _ if !args.flags.is_empty() => 0..count,
+        None => session.cpu..session.cpu + 1,
+        Some(word) => {
+            let hart = word.parse().ok().filter(|hart| *hart < count);
+            let hart = hart.ok_or_else(|| Failed::new(format!("CPU#{word} not available")))?;
+            hart..hart + 1
+        }
+    };
+    for hart in harts {
+        let text = session.hart(hart, |hart| hart.registers())?;
+        session.say(format_args!("\nCPU#{hart}\n{}", text.trim_end_matches('\n')));
+    }
+    Ok(())
+}
+
+pub(crate) fn mtree(session: &mut Session, args: &Args) -> Done {
+    let flat = !args.flags.is_empty();
+    let harts = session.control.harts.len();
+    if flat {
+        session.say("FlatView #0");
+        session.say(" AS \"memory\", root: system");
+        (0..harts).for_each(|hart| session.say(format_args!(" AS \"cpu-memory-{hart}\", root: system")));
+        session.say(" Root memory region: system");
+    } else {
+        (0..harts).for_each(|hart| session.say(format_args!("address-space: cpu-memory-{hart}")));
+        session.say("address-space: memory");
+        session.say("  0000000000000000-ffffffffffffffff (prio 0, container): system");
+    }
+    let indent = if flat { 2 } else { 4 };
+    let space = session.control.space.clone();
+    for region in space.regions() {
+        let (base, last) = (region.base, region.base + (region.size - 1));
+        let kind = match region.kind {
+            Kind::Ram => "ram",
+            Kind::Rom => "rom",
+            Kind::Io => "i/o",
+        };
+        let name = &region.name;
+        session.say(format_args!("{:indent$}{base:016x}-{last:016x} (prio 0, {kind}): {name}", ""));
+    }
+    session.say("");
+    Ok(())
+}
+
+pub(crate) fn qom_tree(session: &mut Session, args: &Args) -> Done {
+    let path = args.words.first().map_or("/machine", String::as_str);
+    let missing = |_| Failed::new(format!("Path '{path}' could not be resolved."));
+    let top = session.control.root.resolve(path).map_err(missing)?;
+    composition(session, &top, 0);
+    Ok(())
+}
+
+fn composition(session: &mut Session, node: &Node, depth: usize) {
+    session.say(format_args!("{:1$}/{2} ({3})", "", depth * 2, node.name(), node.class().name));
+    let mut children = node.children();
+    children.sort_by_key(Node::name);
+    children.iter().for_each(|child| composition(session, child, depth + 1));
+}
+
+pub(crate) fn qtree(session: &mut Session, _: &Args) -> Done {
+    let mut devices = vec![];
+    session.control.root.walk(&mut |_, node| {
+        if is_device(node) {
+            devices.push(node.clone());
+        }
+    });
+    session.say("bus: main-system-bus");
+    session.say("  type System");
+    let space = session.control.space.clone();
+    for node in devices {
+        session.say(format_args!("  dev: {}, id \"{}\"", node.class().name, node.name()));
+        for (line, to) in node.links() {
+            session.say(format_args!("    line {line} -> {}", to.as_deref().unwrap_or("(outside the tree)")));
+        }
+        for (property, value) in node.properties() {
+            session.say(format_args!("    {} = {}", property.name, shown(&value)));
+        }
+        let name = node.name();
+        for region in space.regions().filter(|region| region.kind == Kind::Io && region.name == name) {
+            session.say(format_args!("    mmio {:016x}/{:016x}", region.base, region.size));
+        }
+    }
+    Ok(())
+}
+
+/// Whether it plugs into the machine: a device, and not a CPU.
+fn is_device(node: &Node) -> bool {
+    const PLUGS: [&str; 2] = ["device", "sys-bus-device"];
+    let class = node.class();
+    class.parent.is_some_and(|parent| PLUGS.contains(&parent))
+        && BASES.iter().all(|base| base.name != class.name)
+}
+
+fn shown(value: &Value) -> String {
+    match value {
+        Value::None => "\"\"".into(),
+        Value::Bool(on) => on.to_string(),
+        Value::UInt(v) => format!("{v} ({v:#x})"),
+        Value::Int(v) => format!("{v} ({v:#x})"),
+        Value::Str(text) => format!("{text:?}"),
+        Value::StrList(texts) => format!("{texts:?}"),
+        Value::UIntList(values) => format!("{values:?}"),
+    }
+}
