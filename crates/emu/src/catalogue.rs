@@ -49,7 +49,9 @@ pub(crate) fn unknown_cpu(name: &str) -> String {
 /// The types that `-device` can make. An unsound registry is our own bug, which a test of the registry finds.
 fn device_classes() -> Vec<&'static Class> {
     let Ok(registry) = Registry::linked() else { return Vec::new() };
-    registry.classes().filter(|class| registry.is_a(class, "device") && !class.is_abstract()).collect()
+    // Harts come with -smp.
+    let pluggable = |class: &&'static Class| registry.is_a(class, "device") && !registry.is_a(class, "cpu");
+    registry.classes().filter(|class| pluggable(class) && !class.is_abstract()).collect()
 }
 
 /// Can `-device` make this?

@@ -64,7 +64,7 @@ struct MemoryRegion {
     readonly: bool,
 }
 
-/// A hart: where its registers are is the business of the crate that runs it.
+/// A hart.
 #[derive(Object)]
 #[object(name = "riscv-hart", parent = "cpu")]
 struct Hart {

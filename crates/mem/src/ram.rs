@@ -19,13 +19,15 @@ const CODE: u32 = 1;
 pub struct Ram {
     map: MmapRegion,
     base: *mut u8,
+    /// What `pages` is in. The host gives memory to those that are used, so that large RAM costs nothing by itself.
+    _versions: MmapRegion,
     /// One version a page: its length times [`PAGE`] is the mapping's length.
-    pages: Box<[AtomicU32]>,
+    pages: *const [AtomicU32],
     /// How often any page got a new version.
     renewals: AtomicU64,
 }
 
-// SAFETY: the pointer is to a mapping that `map` owns; all access through it is atomic (`Word`, `byte`).
+// SAFETY: the pointers are to mappings that this owns; all access through them is atomic.
 unsafe impl Send for Ram {}
 // SAFETY: as above.
 unsafe impl Sync for Ram {}
@@ -35,27 +37,30 @@ impl Ram {
     pub(crate) fn new(size: u64) -> Result<Self, String> {
         let pages = usize::try_from(size >> PAGE_SHIFT)
             .map_err(|_| format!("{size:#x} bytes do not fit this host"))?;
+        let map = |bytes| {
+            MmapRegion::new(bytes).map_err(|e| format!("the host gives no {size:#x} bytes of memory: {e}"))
+        };
         // An empty mapping is no mapping to the host; one page that no offset reaches stands for it.
-        let bytes = (pages.max(1)) << PAGE_SHIFT;
-        let map = MmapRegion::new(bytes)
-            .map_err(|e| format!("the host gives no {size:#x} bytes of memory: {e}"))?;
-        let base = map.as_ptr();
-        Ok(Ram {
-            map,
-            base,
-            pages: (0..pages).map(|_| AtomicU32::new(0)).collect(),
-            renewals: AtomicU64::new(0),
-        })
+        let (map, versions) = (map(pages.max(1) << PAGE_SHIFT)?, map(pages.max(1) * size_of::<AtomicU32>())?);
+        let (base, first) = (map.as_ptr(), versions.as_ptr().cast::<AtomicU32>());
+        let pages = std::ptr::slice_from_raw_parts(first.cast_const(), pages);
+        Ok(Ram { map, base, _versions: versions, pages, renewals: AtomicU64::new(0) })
+    }
+
+    #[inline(always)]
+    fn pages(&self) -> &[AtomicU32] {
+        // SAFETY: the mapping holds that many zeros at first, is aligned to a page, and lives as long as `self`.
+        unsafe { &*self.pages }
     }
 
     /// Bytes.
     pub fn len(&self) -> u64 {
-        (self.pages.len() as u64) << PAGE_SHIFT
+        (self.pages().len() as u64) << PAGE_SHIFT
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.pages.is_empty()
+        self.pages().is_empty()
     }
 
     /// The mapping itself, for those who give it to the host (block devices' buffers, the JIT).
@@ -82,7 +87,7 @@ impl Ram {
     #[must_use]
     pub fn store<T: Word>(&self, at: u64, value: T) -> bool {
         if at.is_multiple_of(T::SIZE) {
-            let Some(page) = self.pages.get((at >> PAGE_SHIFT) as usize) else { return false };
+            let Some(page) = self.pages().get((at >> PAGE_SHIFT) as usize) else { return false };
             // SAFETY: `at` is aligned, and there is a page for it.
             unsafe { T::store(self.base.add(at as usize), value) };
             if page.load(Ordering::Relaxed) & CODE != 0 {
@@ -107,7 +112,7 @@ impl Ram {
     /// Puts `new` into an aligned word if it holds `old`, atomically and in order with everything; gives what it
     /// held, as `Ok` if that was `old`. `None` if it is not aligned or does not lie in here.
     pub fn compare_exchange<T: Word>(&self, at: u64, old: T, new: T) -> Option<Result<T, T>> {
-        let page = self.pages.get((at >> PAGE_SHIFT) as usize).filter(|_| at.is_multiple_of(T::SIZE))?;
+        let page = self.pages().get((at >> PAGE_SHIFT) as usize).filter(|_| at.is_multiple_of(T::SIZE))?;
         // SAFETY: `at` is aligned, and there is a page for it.
         let result = unsafe { T::compare_exchange(self.base.add(at as usize), old, new) };
         if page.load(Ordering::Relaxed) & CODE != 0 {
@@ -119,13 +124,13 @@ impl Ram {
     /// The version of the page at `at`, which changes when code that was decoded out of it is written over.
     #[inline(always)]
     pub fn version(&self, at: u64) -> u32 {
-        self.pages.get((at >> PAGE_SHIFT) as usize).map_or(0, |page| page.load(Ordering::Relaxed))
+        self.pages().get((at >> PAGE_SHIFT) as usize).map_or(0, |page| page.load(Ordering::Relaxed))
     }
 
     /// Says that instructions are about to be decoded out of the page at `at`; gives its version.
     pub fn mark_code(&self, at: u64) -> u32 {
         let version = self
-            .pages
+            .pages()
             .get((at >> PAGE_SHIFT) as usize)
             .map_or(0, |page| page.fetch_or(CODE, Ordering::SeqCst));
         fence(Ordering::SeqCst);
@@ -152,7 +157,7 @@ impl Ram {
             }
             if !bytes.is_empty() {
                 let last = (at + bytes.len() as u64 - 1) >> PAGE_SHIFT;
-                self.pages[(at >> PAGE_SHIFT) as usize..=last as usize]
+                self.pages()[(at >> PAGE_SHIFT) as usize..=last as usize]
                     .iter()
                     .for_each(|page| self.written(page));
             }

@@ -33,7 +33,7 @@ pub(super) const FLAGS: &[Flag] = &[
         form: "MODEL[,PROPERTY=on|off]...",
         brief: "choose the harts' model and its extensions",
         more: "`-cpu help` lists the models.",
-        examples: &[("-cpu max,v=off", "everything but vectors")],
+        examples: &[("-cpu max", "everything there is")],
         complete: Complete::Words(&["help", "max", "rv64"]),
         parse: |asked, arg| match &*arg.text {
             "help" | "?" => Err(Outcome::print(catalogue::cpus())),
