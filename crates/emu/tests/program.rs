@@ -85,7 +85,7 @@ fn what_cannot_be_opened_is_one_clear_line() {
             ],
         ),
     ] {
-        let ours = run(OURS, &format!("-display none -M ./p.toml {line}")).unwrap();
+        let ours = run(OURS, &format!("-display none -M param {line}")).unwrap();
         let expect: String = expect.into_iter().map(|text| format!("{QEMU}: {text}\n")).collect();
         assert_eq!(String::from_utf8_lossy(&ours.stderr), expect, "{line}");
         assert_eq!(ours.status.code(), Some(1));
@@ -137,7 +137,7 @@ fn signals_end_it_well_and_a_stop_lends_the_terminal_out() {
         let socket = path(&format!("signal-{number}"));
         // It waits for a client, with the terminal raw.
         let child = Command::new(OURS)
-            .args(["-M", "./p.toml", "-chardev", "stdio,id=a,signal=off", "-chardev"])
+            .args(["-M", "param", "-chardev", "stdio,id=a,signal=off", "-chardev"])
             .arg(format!("socket,id=s,path={},server=on", socket.display()))
             .stdin(slave.try_clone().unwrap())
             .stdout(slave.try_clone().unwrap())
