@@ -16,4 +16,6 @@ mod target;
 pub use server::start;
 
 #[cfg(test)]
+mod real;
+#[cfg(test)]
 mod tests;

@@ -17,7 +17,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-const RAM: u64 = 0x8000_0000;
+pub(crate) const RAM: u64 = 0x8000_0000;
 
 /// Two harts count in t0 and store what they counted at RAM + 0x100; in between is an `ecall` whose handler, at
 /// RAM + 0x80, goes on after it.
@@ -40,7 +40,7 @@ const HANDLER: &[u32] = &[
 ];
 
 #[derive(Clone, Default)]
-struct Around(Arc<AtomicBool>);
+pub(crate) struct Around(Arc<AtomicBool>);
 
 impl Outside for Around {
     fn reset(&self) {}
@@ -63,13 +63,25 @@ struct Bench {
 }
 
 fn bench() -> Bench {
+    let (control, quit) = machine();
+    let port = CharPort::default();
+    port.connect(Arc::new(|| ()));
+    start(port.clone(), control.clone()).unwrap();
+    Bench { control, port, quit }
+}
+
+/// Two harts that run what is above.
+fn machine() -> (Arc<Control>, Around) {
+    let words = |words: &[u32]| words.iter().flat_map(|word| word.to_le_bytes()).collect::<Vec<u8>>();
+    machine_with(&[(RAM, words(PROGRAM)), (RAM + 0x80, words(HANDLER))])
+}
+
+/// Two harts with this in their memory, which begin at its start.
+pub(crate) fn machine_with(content: &[(u64, Vec<u8>)]) -> (Arc<Control>, Around) {
     let mut map = AddressSpace::build();
     map.ram("ram", RAM, 16 * PAGE).unwrap();
     let space = map.finish().unwrap();
-    for (at, words) in [(RAM, PROGRAM), (RAM + 0x80, HANDLER)] {
-        let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
-        space.write_bytes(at, &bytes).unwrap();
-    }
+    content.iter().for_each(|(at, bytes)| space.write_bytes(*at, bytes).unwrap());
     let clock = Clock::new();
     let config = |id| Config {
         model: CpuModel::find("rv64").unwrap().clone(),
@@ -93,10 +105,7 @@ fn bench() -> Bench {
         trace: Trace::default(),
         outside: Box::new(quit.clone()),
     });
-    let (control, port) = (control.unwrap(), CharPort::default());
-    port.connect(Arc::new(|| ()));
-    start(port.clone(), control.clone()).unwrap();
-    Bench { control, port, quit }
+    (control.unwrap(), quit)
 }
 
 impl Bench {
@@ -164,7 +173,7 @@ fn unpacked(payload: &str) -> String {
     text
 }
 
-fn until(mut done: impl FnMut() -> bool) {
+pub(crate) fn until(mut done: impl FnMut() -> bool) {
     let end = Instant::now() + Duration::from_secs(20);
     while !done() {
         assert!(Instant::now() < end, "it never happened");
