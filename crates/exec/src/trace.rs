@@ -157,19 +157,19 @@ pub(crate) fn registers<W: Width>(hart: &Hart<W>) -> String {
         csr::SATP,
     ];
     let digits = W::BITS as usize / 4;
-    let mut text = format!(" {:<9}{:016x}\n", "pc", hart.pc());
+    let mut text = format!(" {:<13} {:016x}\n", "pc", hart.pc());
     for number in CSRS {
         if let (Some(name), Some(value)) = (csr::name(*number), hart.read_csr(*number)) {
-            let _ = writeln!(text, " {name:<9}{value:016x}");
+            let _ = writeln!(text, " {name:<13} {value:016x}");
         }
     }
     for (r, name) in (0u8..).zip(INT_NAMES) {
-        let end = if r % 4 == 3 { '\n' } else { ' ' };
+        let end = if r % 4 == 3 { "\n" } else { "" };
         let _ = write!(text, " {:<8} {:0digits$x}{end}", format!("x{r}/{name}"), hart.x(r));
     }
     if hart.float_on() {
         for (r, name) in (0u8..).zip(FLOAT_NAMES) {
-            let end = if r % 4 == 3 { '\n' } else { ' ' };
+            let end = if r % 4 == 3 { "\n" } else { "" };
             let _ = write!(text, " {:<8} {:016x}{end}", format!("f{r}/{name}"), hart.f(r));
         }
     }

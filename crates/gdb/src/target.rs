@@ -42,6 +42,9 @@ pub(crate) type Never = std::convert::Infallible;
 /// What QEMU answers when memory or a register is not there.
 const FAULT: u8 = 0x14;
 
+/// Bytes of an access to a device: most have registers of 32 bits.
+const UNIT: usize = 4;
+
 /// The machine, and what a debugger has set up in it.
 pub(crate) struct Machine {
     pub(crate) control: Arc<Control>,
@@ -161,8 +164,9 @@ impl MultiThreadBase for Machine {
         let physical = self.physical;
         let bytes = self.with(tid, move |hart| {
             let mut bytes = vec![0; len];
-            let done =
-                pages(hart, addr, len, physical, |at, range| read_physical(&space, at, &mut bytes[range]));
+            let done = pages(hart, addr, len, physical, |at, range| {
+                read_physical(&space, at, &mut bytes[range], UNIT)
+            });
             bytes.truncate(done);
             Some(bytes)
         })?;
@@ -178,7 +182,7 @@ impl MultiThreadBase for Machine {
         let physical = self.physical;
         self.with(tid, move |hart| {
             let done = pages(hart, addr, bytes.len(), physical, |at, range| {
-                write_physical(&space, at, &bytes[range])
+                write_physical(&space, at, &bytes[range], UNIT)
             });
             (done == bytes.len()).then_some(())
         })

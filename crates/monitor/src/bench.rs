@@ -6,7 +6,7 @@ use hartwright_exec::{Harts, Setup, Trace};
 use hartwright_hart::Config;
 use hartwright_isa::cpu::CpuModel;
 use hartwright_loader::{Symbol, Symbols};
-use hartwright_mem::{AddressSpace, PAGE};
+use hartwright_mem::{AddressSpace, BusError, Mmio, PAGE};
 use hartwright_objects::{Abstract, Node};
 use std::sync::{Arc, Mutex};
 
@@ -30,6 +30,18 @@ impl Outside for Around {
     }
 }
 
+/// A device of byte registers, which a wider access does not find.
+struct Bytes;
+
+impl Mmio for Bytes {
+    fn read(&self, offset: u64, size: u8) -> Result<u64, BusError> {
+        Ok(if size == 1 { offset + 0x60 } else { 0 })
+    }
+    fn write(&self, _: u64, _: u8, _: u64) -> Result<(), BusError> {
+        Ok(())
+    }
+}
+
 /// Where its memory begins, and its harts.
 pub(crate) const RAM: u64 = 0x8000_0000;
 
@@ -38,6 +50,7 @@ pub(crate) fn machine(program: &[u32]) -> (Arc<Control>, Asked) {
     let mut map = AddressSpace::build();
     map.ram("ram", RAM, 16 * PAGE).unwrap();
     map.rom("rom", 0x1000, PAGE).unwrap();
+    map.mmio("bytes", 0x1000_0000, 8, Arc::new(Bytes)).unwrap();
     let space = map.finish().unwrap();
     let bytes: Vec<u8> = program.iter().flat_map(|word| word.to_le_bytes()).collect();
     space.write_bytes(RAM, &bytes).unwrap();

@@ -21,7 +21,7 @@ pub const COMMANDS: &[Command] = &[
     row(&["memsave"], &[Expr, Expr, Word], "addr size file", "save to disk virtual memory dump starting at 'addr' of size 'size'", |s, a| save(s, a, false)),
     row(&["pmemsave"], &[Expr, Expr, Word], "addr size file", "save to disk physical memory dump starting at 'addr' of size 'size'", |s, a| save(s, a, true)),
     row(&["print", "p"], &[Arg::Format, Expr], "/fmt expr", "print expression value (use $reg for CPU register access)", print),
-    row(&["quit", "q"], &[], "", "quit the emulator", |s, _| { s.control.outside.quit(); Ok(()) }),
+    row(&["quit", "q"], &[], "", "quit the emulator", |s, _| { s.over = true; s.control.outside.quit(); Ok(()) }),
     row(&["stop", "s"], &[], "", "stop emulation", |s, _| { s.control.stop(); Ok(()) }),
     row(&["sum"], &[Expr, Expr], "addr size", "compute the checksum of a memory region", sum),
     row(&["system_powerdown"], &[], "", "send system power down event", |s, _| s.control.outside.power_down().map_err(Failed::new)),

@@ -63,7 +63,9 @@ impl Console {
         self.write(&shown);
         if let Some(line) = line {
             let mut answer = self.session.run(&line);
-            answer += &self.editor.prompt();
+            if !self.session.over {
+                answer += &self.editor.prompt();
+            }
             self.write(&answer);
         }
     }

@@ -11,10 +11,19 @@ const MOST: u64 = 1 << 16;
 /// Bytes that are read at once.
 const CHUNK: u64 = 4 << 10;
 
-/// Reads memory as the current hart's virtual addresses, or physical ones; how many bytes could be read.
-fn read(session: &Session, addr: u64, bytes: &mut [u8], physical: bool) -> Result<usize, Failed> {
-    if physical {
-        return Ok(read_physical(&session.control.space, addr, bytes));
+/// Where bytes lie that are asked for, and how they are read if a device has them.
+#[derive(Clone, Copy)]
+struct Way {
+    /// Addresses are physical, not the current hart's virtual ones.
+    physical: bool,
+    /// Bytes of an access.
+    unit: usize,
+}
+
+/// Reads memory; how many bytes could be read.
+fn read(session: &Session, addr: u64, bytes: &mut [u8], way: Way) -> Result<usize, Failed> {
+    if way.physical {
+        return Ok(read_physical(&session.control.space, addr, bytes, way.unit));
     }
     let (len, space) = (bytes.len(), session.control.space.clone());
     let (read, got) = session.hart(session.cpu, move |hart| {
@@ -24,7 +33,7 @@ fn read(session: &Session, addr: u64, bytes: &mut [u8], physical: bool) -> Resul
             let here = addr.wrapping_add(done as u64);
             let n = (hartwright_mem::PAGE - here % hartwright_mem::PAGE).min((len - done) as u64) as usize;
             let Some(at) = hart.translate(here) else { break };
-            let read = read_physical(&space, at, &mut bytes[done..done + n]);
+            let read = read_physical(&space, at, &mut bytes[done..done + n], way.unit);
             done += read;
             if read < n {
                 break;
@@ -58,7 +67,7 @@ fn values(session: &mut Session, mut addr: u64, format: Format, physical: bool) 
     while left > 0 {
         let mut line = if physical { format!("{addr:08x}:") } else { format!("{addr:016x}:") };
         let mut bytes = vec![0; left.min(row) as usize];
-        if read(session, addr, &mut bytes, physical)? < bytes.len() {
+        if read(session, addr, &mut bytes, Way { physical, unit: size })? < bytes.len() {
             session.say(format_args!("{line} Cannot access memory"));
             return Ok(());
         }
@@ -103,16 +112,17 @@ fn character(byte: u8) -> String {
 }
 
 fn instructions(session: &mut Session, mut addr: u64, count: u64, physical: bool) -> Result<(), Failed> {
+    let way = Way { physical, unit: 2 };
     for _ in 0..count {
         let mut low = [0; 2];
-        if read(session, addr, &mut low, physical)? < 2 {
+        if read(session, addr, &mut low, way)? < 2 {
             session.say(format_args!("0x{addr:08x}:  Address {addr:#x} is out of bounds."));
             return Ok(());
         }
         let mut raw = u32::from(u16::from_le_bytes(low));
         let mut len = 2;
         // The length is in the low bits (unprivileged spec, "Base Instruction-Length Encoding").
-        if raw & 3 == 3 && read(session, addr.wrapping_add(2), &mut low, physical)? == 2 {
+        if raw & 3 == 3 && read(session, addr.wrapping_add(2), &mut low, way)? == 2 {
             raw |= u32::from(u16::from_le_bytes(low)) << 16;
             len = 4;
         }
@@ -173,7 +183,7 @@ fn chunks(
 ) -> Result<(), Failed> {
     while size > 0 {
         let mut bytes = vec![0; size.min(CHUNK) as usize];
-        let read = read(session, addr, &mut bytes, physical)?;
+        let read = read(session, addr, &mut bytes, Way { physical, unit: 1 })?;
         each(&bytes[..read])?;
         if read < bytes.len() {
             let at = addr.wrapping_add(read as u64);

@@ -2,8 +2,9 @@
 
 use hartwright_mem::AddressSpace;
 
-/// Reads `bytes` at physical address `addr`; how many could be read.
-pub fn read_physical(space: &AddressSpace, addr: u64, bytes: &mut [u8]) -> usize {
+/// Reads `bytes` at physical address `addr`, from devices in accesses of at most `unit` bytes (1, 2, 4 or 8); how
+/// many could be read.
+pub fn read_physical(space: &AddressSpace, addr: u64, bytes: &mut [u8], unit: usize) -> usize {
     if space.read_bytes(addr, bytes).is_ok() {
         return bytes.len();
     }
@@ -11,7 +12,8 @@ pub fn read_physical(space: &AddressSpace, addr: u64, bytes: &mut [u8]) -> usize
     while done < bytes.len() {
         let Some(here) = addr.checked_add(done as u64) else { break };
         let rest = &mut bytes[done..];
-        let read = sizes(here, rest.len()).find_map(|size| Some((size, space.load(here, size as u8).ok()?)));
+        let read = sizes(here, rest.len().min(unit))
+            .find_map(|size| Some((size, space.load(here, size as u8).ok()?)));
         let Some((size, value)) = read else { break };
         rest[..size].copy_from_slice(&value.to_le_bytes()[..size]);
         done += size;
@@ -19,8 +21,9 @@ pub fn read_physical(space: &AddressSpace, addr: u64, bytes: &mut [u8]) -> usize
     done
 }
 
-/// Writes `bytes` at physical address `addr`, into ROM too; how many could be written.
-pub fn write_physical(space: &AddressSpace, addr: u64, bytes: &[u8]) -> usize {
+/// Writes `bytes` at physical address `addr`, into ROM too, and to devices in accesses of at most `unit` bytes; how
+/// many could be written.
+pub fn write_physical(space: &AddressSpace, addr: u64, bytes: &[u8], unit: usize) -> usize {
     if space.write_bytes(addr, bytes).is_ok() {
         return bytes.len();
     }
@@ -28,7 +31,7 @@ pub fn write_physical(space: &AddressSpace, addr: u64, bytes: &[u8]) -> usize {
     while done < bytes.len() {
         let Some(here) = addr.checked_add(done as u64) else { break };
         let rest = &bytes[done..];
-        let written = sizes(here, rest.len()).find(|&size| {
+        let written = sizes(here, rest.len().min(unit)).find(|&size| {
             let mut word = [0; 8];
             word[..size].copy_from_slice(&rest[..size]);
             space.store(here, size as u8, u64::from_le_bytes(word)).is_ok()

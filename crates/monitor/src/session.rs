@@ -57,6 +57,8 @@ pub struct Session {
     pub control: Arc<Control>,
     /// The current hart.
     pub cpu: usize,
+    /// Whether the user asked the program to end: nothing follows.
+    pub(crate) over: bool,
     /// The last `/FMT`, which the next one begins from.
     format: Format,
     out: String,
@@ -65,7 +67,7 @@ pub struct Session {
 impl Session {
     /// A conversation about a machine, beginning with its first hart.
     pub fn new(control: Arc<Control>) -> Self {
-        Session { control, cpu: 0, format: Format::DEFAULT, out: String::new() }
+        Session { control, cpu: 0, over: false, format: Format::DEFAULT, out: String::new() }
     }
 
     /// Does what a line asks; gives what is to be said, whose lines end with a line feed.

@@ -46,6 +46,7 @@ fn memory_is_shown_as_in_qemu() {
     check(s, "x 0xffffffff00000000", "ffffffff00000000: Cannot access memory\n");
     check(s, "xp 0x5", "00000005: Cannot access memory\n");
     check(s, "x/99999999 0", "99999999 values are too many: at most 65536 are shown at once\n");
+    check(s, "xp/8xb 0x10000000", "10000000: 0x60 0x61 0x62 0x63 0x64 0x65 0x66 0x67\n");
     check(s, "sum 0x1000 4", "24595\n");
     check(s, "sum 0 4", "Invalid addr 0x0000000000000000: there is no memory\n");
 }
@@ -140,6 +141,7 @@ fn info_shows_the_machine() {
             "address-space: cpu-memory-0\naddress-space: cpu-memory-1\naddress-space: memory\n",
             "  0000000000000000-ffffffffffffffff (prio 0, container): system\n",
             "    0000000000001000-0000000000001fff (prio 0, rom): rom\n",
+            "    0000000010000000-0000000010000007 (prio 0, i/o): bytes\n",
             "    0000000080000000-000000008000ffff (prio 0, ram): ram\n\n",
         ),
     );
@@ -152,7 +154,9 @@ fn info_shows_the_machine() {
     );
     check(s, "info cpus", &cpus);
     let registers = s.run("info registers");
-    assert!(registers.starts_with("\nCPU#0\n pc "), "{registers}");
+    assert!(registers.starts_with("\nCPU#0\n pc            0000000080000000\n mhartid "), "{registers}");
+    let row = " x0/zero  0000000000000000 x1/ra    0000000000000000 x2/sp    0000000000000000 x3/gp    ";
+    assert!(registers.contains(row), "{registers}");
     assert!(registers.ends_with("x31/t6   0000000000000000\n"), "{registers}");
     let all = s.run("info registers -a");
     assert!(all.starts_with(&registers) && all.contains("\n\nCPU#1\n"), "{all}");
