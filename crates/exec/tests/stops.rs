@@ -1,0 +1,73 @@
+//! Where a hart under a debugger stops.
+#![forbid(unsafe_code)]
+
+use hartwright_exec::{Breakpoints, Event, Harts, Reason, Setup, Trace};
+use hartwright_hart::Config;
+use hartwright_isa::{cpu::CpuModel, csr};
+use hartwright_mem::{AddressSpace, PAGE};
+use hartwright_wire::{Clock, Mtime, Sink};
+use std::{
+    sync::{
+        Arc, Mutex,
+        mpsc::{self, Receiver},
+    },
+    time::Duration,
+};
+
+const RAM: u64 = 0x8000_0000;
+const NOP: u32 = 0x13;
+const WFI: u32 = 0x1050_0073;
+
+fn hart(program: &[u32]) -> (Harts, Receiver<Event>) {
+    let mut map = AddressSpace::build();
+    map.ram("ram", RAM, PAGE).unwrap();
+    let space = map.finish().unwrap();
+    let bytes: Vec<u8> = program.iter().flat_map(|word| word.to_le_bytes()).collect();
+    space.write_bytes(RAM, &bytes).unwrap();
+    let config = Config {
+        model: CpuModel::find("rv64").unwrap().clone(),
+        id: 0,
+        reset_pc: RAM,
+        space,
+        mtime: Mtime::new(Clock::new(), 10_000_000),
+    };
+    let (tell, told) = mpsc::channel();
+    let tell = Mutex::new(tell);
+    let listener = Arc::new(move |event| tell.lock().unwrap().send(event).unwrap());
+    (Harts::new(Setup { harts: vec![config], listener, trace: Trace::default() }).unwrap(), told)
+}
+
+/// Why the hart stopped, and where.
+fn stopped(harts: &Harts, told: &Receiver<Event>) -> (Reason, u64) {
+    let Event::Stopped { reason, .. } = told.recv_timeout(Duration::from_secs(20)).unwrap();
+    (reason, harts.with(0, |hart| hart.pc()).unwrap())
+}
+
+#[test]
+fn a_hart_let_go_at_a_breakpoint_stops_there_again_and_a_step_gets_past() {
+    let (harts, told) = hart(&[NOP, NOP, NOP]);
+    harts.set_breakpoints(&Breakpoints { code: vec![RAM + 4], data: vec![] });
+    for _ in 0..2 {
+        harts.resume();
+        assert_eq!(stopped(&harts, &told), (Reason::Breakpoint, RAM + 4));
+    }
+    harts.step(0);
+    assert_eq!(stopped(&harts, &told), (Reason::Step, RAM + 8));
+}
+
+#[test]
+fn a_step_takes_no_interrupt_and_waits_for_none() {
+    let (harts, told) = hart(&[NOP, WFI, NOP]);
+    harts.with(0, |hart| {
+        // MIE, and MSIE: the interrupt that pends below is due.
+        assert!(hart.set_csr(csr::MSTATUS, 1 << 3) && hart.set_csr(csr::MIE, 1 << 3));
+    });
+    harts.port(0).set(3, true);
+    harts.step(0);
+    assert_eq!(stopped(&harts, &told), (Reason::Step, RAM + 4));
+    harts.port(0).set(3, false);
+    for next in [RAM + 8, RAM + 12] {
+        harts.step(0);
+        assert_eq!(stopped(&harts, &told), (Reason::Step, next));
+    }
+}
