@@ -164,6 +164,9 @@ fn prepare(config: &Config) -> Result<Running<'_>, Outcome> {
             let banner = config.program.monitor_banner();
             hartwright_monitor::start(port.clone(), control.clone(), &banner).map_err(fail)?;
         }
+        if let Some(port) = &host.gdb {
+            hartwright_gdb::start(port.clone(), control.clone()).map_err(fail)?;
+        }
         Ok((machine, control, inbox))
     })();
     match built {
