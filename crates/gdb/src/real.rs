@@ -119,8 +119,9 @@ fn gdb_breaks_steps_and_looks() {
             "backtrace 2",
             "x/i $pc",
             "print $a0",
-            "finish",
+            // Or the other hart may be there first.
             "delete",
+            "finish",
             "stepi",
             "hbreak handler",
             "continue",
