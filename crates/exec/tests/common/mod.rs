@@ -20,7 +20,7 @@ pub(crate) const RAM: u64 = 0x8000_0000;
 /// Where the finisher is: whatever is written there ends a run.
 pub(crate) const FINISHER: u64 = 0x10_0000;
 /// Longer than anything takes, so that a hart that went astray fails its test.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// RAM, a finisher, and harts.
 pub(crate) struct Machine {

@@ -1,0 +1,207 @@
+//! The instruction tables against binutils' disassembler: which patterns are instructions, and what they are called.
+//!
+//! Differences on purpose:
+//! - `c.addi16sp` by 0 is reserved; the pattern of zeros is an instruction to binutils alone, to crash by.
+//! - `fence` and `fence.i` ignore their reserved fields, as the specification asks; binutils then knows none.
+//! - Conversions that are exact have a rounding mode all the same; binutils 2.40 knows them with mode 0 only.
+//! - Hints are shown as such, not as the `ori` or `fence` that they are to others.
+//! - What one of the two does not know at all: Zicond, and vendors' and other extensions.
+
+#![forbid(unsafe_code)]
+
+mod common;
+
+use common::{Rng, full};
+use hartwright_isa::{Decoded, Decoder, Ext, ExtSet, rows};
+use std::process::Command;
+
+fn all() -> Decoder {
+    Decoder::new(ExtSet::of(Ext::ALL), 64)
+}
+
+#[test]
+fn a_row_decodes_to_itself_whatever_its_operands() {
+    let (decoder, mut rng) = (all(), Rng(21));
+    for (id, insn) in rows().filter(|(_, insn)| insn.widths.has(64)) {
+        for _ in 0..500 {
+            let raw = insn.pattern.1 | rng.next() as u32 & !insn.pattern.0;
+            let d = decoder.decode(raw, rng.next()).unwrap_or_else(|| panic!("{} {raw:#x}", insn.mnemonic));
+            // Hints lie inside others.
+            let hint = d.insn().mnemonic == "pause" || d.insn().mnemonic.starts_with("prefetch");
+            assert!(d.id == id || hint, "{} {raw:#x} is {}", insn.mnemonic, d.insn().mnemonic);
+            assert!(!d.to_string().is_empty());
+        }
+    }
+}
+
+#[test]
+fn what_a_cpu_has_not_does_not_decode() {
+    let mut rng = Rng(22);
+    for (_, insn) in rows().filter(|(_, insn)| insn.widths.has(64)) {
+        let without = insn.needs.iter().fold(ExtSet::of(Ext::ALL), |set, ext| set.without(*ext));
+        let decoder = Decoder::new(without, 64);
+        for _ in 0..50 {
+            let raw = insn.pattern.1 | rng.next() as u32 & !insn.pattern.0;
+            let found = decoder.decode(raw, 0).map(|d| d.insn().mnemonic);
+            let hint = insn.mnemonic == "pause" || insn.mnemonic.starts_with("prefetch");
+            assert!(found.is_none() || hint, "{} is {found:?}", insn.mnemonic);
+        }
+    }
+    let without_c = Decoder::new(ExtSet::of(Ext::ALL).without(Ext::C), 64);
+    assert!((0..0x1_0000).filter(|raw| raw & 3 != 3).all(|raw| without_c.decode(raw, 0).is_none()));
+}
+
+/// What binutils is told that the words are made of; without, it knows but the oldest extensions.
+const MARCH: &str =
+    "-march=rv64gc_zicbom_zicbop_zicboz_zihintpause_zawrs_zba_zbb_zbc_zbs_svinval_zicsr_zifencei";
+
+/// What binutils makes of some words of `len` bytes each: a text a word, `None` where it knows none. `None` at all
+/// if it is not installed.
+fn objdump(words: &[u32], len: usize) -> Option<Vec<Option<String>>> {
+    let dir = std::env::temp_dir().join(format!("hartwright-{}-{len}", std::process::id()));
+    std::fs::create_dir_all(&dir).unwrap();
+    let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes().into_iter().take(len)).collect();
+    std::fs::write(dir.join("words.bin"), bytes).unwrap();
+    std::fs::write(dir.join("words.s"), ".incbin \"words.bin\"\n").unwrap();
+    let tool = |name: &str, args: &[&str]| {
+        Command::new(format!("riscv64-linux-gnu-{name}")).args(args).current_dir(&dir).output().ok()
+    };
+    // The symbols would say that it is data.
+    let output = tool("as", &[MARCH, "words.s", "-o", "words.o"])
+        .and_then(|_| tool("strip", &["words.o"]))
+        .and_then(|_| tool("objdump", &["-D", "-z", "-j", ".text", "-M", "no-aliases,numeric", "words.o"]));
+    std::fs::remove_dir_all(&dir).unwrap();
+    let Some(output) = output else {
+        eprintln!("skipped: binutils-riscv64-linux-gnu is not installed");
+        return None;
+    };
+    let text = String::from_utf8(output.stdout).unwrap();
+    let mut found = vec![None; words.len()];
+    for line in text.lines() {
+        let Some((address, rest)) = line.trim().split_once(":\t") else { continue };
+        let address = usize::from_str_radix(address.trim(), 16).unwrap();
+        let (_, assembly) = rest.split_once('\t').unwrap_or(("", ""));
+        let assembly = assembly.split('#').next().unwrap_or("");
+        let words: Vec<_> = assembly.split_whitespace().collect();
+        if address.is_multiple_of(len)
+            && !words.is_empty()
+            && !words[0].starts_with('.')
+            && words[0] != "unimp"
+        {
+            found[address / len] = Some(words.join(" "));
+        }
+    }
+    Some(found)
+}
+
+/// An instruction as its row has it: no pseudo-instructions, registers by number.
+fn plain(d: &Decoded) -> String {
+    let show = |name: &str| match name {
+        "rd" => format!("x{}", d.rd),
+        "rs1" => format!("x{}", d.rs1),
+        "rs2" => format!("x{}", d.rs2),
+        "fd" => format!("f{}", d.rd),
+        "fs1" => format!("f{}", d.rs1),
+        "fs2" => format!("f{}", d.rs2),
+        "fs3" => format!("f{}", d.rs3),
+        "target" => format!("{:#x}", d.pc.wrapping_add_signed(d.imm.into())),
+        "hi" => format!("{:#x}", d.imm as u32 >> 12),
+        "shamt" => format!("{:#x}", d.imm),
+        "uimm" => d.rs1.to_string(),
+        "csr" => CSR.into(),
+        "pred" => set(d.raw >> 24),
+        "succ" => set(d.raw >> 20),
+        _ => d.imm.to_string(),
+    };
+    let operand = |&(name, base): &(&str, &str)| match (name, base) {
+        (name, "") => show(name),
+        ("zero", base) => format!("({})", show(base)),
+        (name, base) => format!("{}({})", show(name), show(base)),
+    };
+    let operands: Vec<_> = d.insn().syntax.iter().map(operand).collect();
+    format!("{} {}", d.insn().mnemonic, operands.join(",")).trim_end().into()
+}
+
+/// Stands for the name of a CSR, of which binutils has others.
+const CSR: &str = "csr";
+
+fn set(bits: u32) -> String {
+    let letters =
+        "iorw".chars().zip([8, 4, 2, 1]).filter(|(_, bit)| bits & bit != 0).map(|(letter, _)| letter);
+    Some(letters.collect::<String>()).filter(|set| !set.is_empty()).unwrap_or("unknown".into())
+}
+
+/// What binutils says, without what our rows leave out: ordering bits, rounding modes, names of CSRs.
+fn pared(text: &str) -> String {
+    let (mnemonic, operands) = text.split_once(' ').unwrap_or((text, ""));
+    let mnemonic =
+        [".aqrl", ".aq", ".rl"].iter().find_map(|end| mnemonic.strip_suffix(end)).unwrap_or(mnemonic);
+    let mut operands: Vec<&str> = operands.split(',').collect();
+    if ["rne", "rtz", "rdn", "rup", "rmm", "dyn", "unknown"].contains(operands.last().unwrap())
+        && mnemonic != "fence"
+    {
+        operands.pop();
+    }
+    if mnemonic.starts_with("csrr") {
+        operands[1] = CSR;
+    }
+    format!("{mnemonic} {}", operands.join(",")).trim_end().into()
+}
+
+#[test]
+fn a_16_bit_pattern_is_an_instruction_if_binutils_takes_it_for_one() {
+    let decoder = all();
+    let words: Vec<u32> = (0..0x1_0000).filter(|raw| raw & 3 != 3).collect();
+    let Some(theirs) = objdump(&words, 2) else { return };
+    let mut wrong = vec![];
+    for (raw, there) in words.iter().zip(theirs) {
+        let here = decoder.decode(*raw, 0).map(|d| plain(&d));
+        let reserved = [0, 0x6101].contains(raw);
+        if here.is_some() != (there.is_some() && !reserved) {
+            wrong.push(format!("{raw:#06x}: ours {here:?}, theirs {there:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{} differ: {:#?}", wrong.len(), &wrong[..wrong.len().min(40)]);
+    eprintln!("{} patterns agree with binutils", words.len());
+}
+
+/// Whether a difference is one of those listed above.
+fn on_purpose(ours: Option<&Decoded>, theirs: Option<&str>) -> bool {
+    let known = |mnemonic| rows().any(|(_, insn)| insn.mnemonic == mnemonic);
+    match (ours.map(Decoded::insn), theirs) {
+        (Some(insn), None) => {
+            let exact = ["fcvt.d.w", "fcvt.d.wu", "fcvt.d.s"].contains(&insn.mnemonic);
+            exact || insn.mnemonic.starts_with("fence") || insn.needs == [Ext::Zicond]
+        }
+        (None, Some(text)) => !text.split(' ').next().is_some_and(known),
+        (Some(insn), Some(text)) => {
+            insn.mnemonic.starts_with("prefetch") && text.starts_with("ori")
+                || (insn.mnemonic.starts_with("fence") || insn.mnemonic == "pause")
+                    && text.starts_with("fence")
+        }
+        (None, None) => false,
+    }
+}
+
+#[test]
+fn words_are_what_binutils_takes_them_for() {
+    let (decoder, mut rng) = (all(), Rng(23));
+    let mut words = vec![];
+    for (_, insn) in rows().filter(|(_, insn)| insn.widths.has(64)) {
+        words.extend((0..200).map(|_| insn.pattern.1 | rng.next() as u32 & !insn.pattern.0));
+    }
+    let random = if full() { 3_000_000 } else { 200_000 };
+    words.extend((0..random).map(|_| rng.next() as u32 | 3).filter(|raw| raw & 0x1f != 0x1f));
+    let Some(theirs) = objdump(&words, 4) else { return };
+    let mut wrong = vec![];
+    for (i, (raw, there)) in words.iter().zip(theirs).enumerate() {
+        let d = decoder.decode(*raw, 4 * i as u64);
+        let here = d.as_ref().map(plain);
+        let there = there.as_deref().map(pared);
+        if here != there && !on_purpose(d.as_ref(), there.as_deref()) {
+            wrong.push(format!("{raw:#010x}: ours {here:?}, theirs {there:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{} differ: {:#?}", wrong.len(), &wrong[..wrong.len().min(60)]);
+    eprintln!("{} words agree with binutils", words.len());
+}
