@@ -35,7 +35,7 @@ const BESIDE: [&str; 2] = ["hartwright-tests", "xtask"];
 
 /// Crates that may hold unsafe code, by folder, each with its reason.
 const UNSAFE: [(&str, &str); 2] = [
-    ("crates/event", "signals and descriptors"),
+    ("crates/event", "inherited descriptors"),
     ("crates/mem", "guest memory is shared with harts without locks"),
 ];
 

@@ -51,8 +51,8 @@ pub(super) const FLAGS: &[Flag] = &[
         form: "[accel=]interp|tcg[,PROPERTY=VALUE]...",
         brief: "choose the engine that executes instructions",
         more: "There is one engine so far, the interpreter `interp`; `tcg`, QEMU's name for its own, gives it too. \
-               thread=single|multi says whether harts share a host thread. tb-size, split-wx and one-insn-per-tb \
-               are understood and have no meaning for an interpreter.",
+               Each hart has a host thread of its own, also with thread=single. tb-size, split-wx and \
+               one-insn-per-tb are understood and have no meaning for an interpreter.",
         complete: Complete::Words(&["help", "interp", "tcg"]),
         parse: accel,
         accepts: &["interp", "tcg", "tcg,thread=multi", "tcg,tb-size=64,split-wx=off"],
