@@ -247,3 +247,43 @@ fn protection_within_a_page_is_noticed() {
         assert_eq!(machine.x(11), if at == 0 { 2 } else { 1 });
     }
 }
+
+/// Without C, a jump may lead to a multiple of 4 only, and one that does not has not linked.
+#[test]
+fn a_misaligned_jump_changes_nothing() {
+    let mut cpu = model("max");
+    cpu.extensions = cpu.extensions.without(Ext::C);
+    let machine = Machine::new(1, 1 << 20, cpu);
+    let cases = [
+        (op("jal", 5, 0, 0, 6), Some(CODE + 6)),
+        (op("jal", 5, 0, 0, 8), None),
+        (op("jalr", 6, 6, 0, 2), Some(CODE + 0x102)),
+        (op("jalr", 6, 6, 0, 1), None),
+        (op("jalr", 6, 6, 0, 3), Some(CODE + 0x102)),
+        (op("beq", 0, 0, 0, 10), Some(CODE + 10)),
+        (op("bne", 0, 0, 0, 10), None),
+    ];
+    for (word, fault) in cases {
+        machine.harts.reset();
+        machine.put(CODE, &[word]);
+        let setup = |hart: &mut dyn hartwright_exec::Inspect| {
+            hart.set_csr(csr::MTVEC, RAM);
+            hart.set_x(6, (CODE + 0x100).into());
+            hart.set_pc(CODE);
+        };
+        machine.harts.with(0, setup).unwrap();
+        let before = state(&machine);
+        machine.step();
+        match fault {
+            Some(target) => {
+                assert!(before == state(&machine), "{word:#x}");
+                assert_eq!((machine.csr(csr::MCAUSE), machine.csr(csr::MTVAL)), (0, target));
+                assert_eq!(machine.csr(csr::MEPC), CODE);
+            }
+            None => assert_ne!(machine.harts.with(0, |hart| hart.pc()), Some(RAM), "{word:#x}"),
+        }
+    }
+    // Addresses to return to are read without the bit, which is kept.
+    machine.harts.with(0, |hart| hart.set_csr(csr::MEPC, 0x8000_0006)).unwrap();
+    assert_eq!(machine.csr(csr::MEPC), 0x8000_0004);
+}

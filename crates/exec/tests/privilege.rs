@@ -175,3 +175,51 @@ fn an_interrupt_is_taken_as_soon_as_it_is_allowed() {
     assert_eq!(machine.outcome(&words), RAM + 0x800);
     assert_eq!(machine.x(9), 0);
 }
+
+/// `mstatus.FS` is dirty once a floating-point register or `fcsr` was written, and no instruction runs while it is off.
+#[test]
+fn floating_point_is_dirty_when_written_and_refused_when_off() {
+    let machine = Machine::max();
+    const INITIAL: u64 = 1 << 13;
+    const DIRTY: u64 = 1 << 63 | 3 << 13;
+    let cases = [
+        (op("fadd.d", 1, 2, 3, 0), true),
+        (op("fmv.d.x", 1, 5, 0, 0), true),
+        (op("flw", 1, 5, 0, 0), true),
+        (op("csrrwi", 0, 1, 0, csr::FFLAGS.into()), true),
+        (op("csrrwi", 0, 1, 0, csr::FRM.into()), true),
+        (op("fsw", 0, 5, 1, 0), false),
+        (op("fmv.x.d", 7, 1, 0, 0), false),
+        (op("feq.d", 7, 1, 1, 0), false),
+        (op("csrrs", 7, 0, 0, csr::FCSR.into()), false),
+    ];
+    for (word, writes) in cases {
+        for fs in [INITIAL, 0, INITIAL] {
+            machine.harts.reset();
+            // The same words each time: what ran must be refused, and what was refused must run.
+            machine.put(RAM, &[op("addi", 0, 0, 0, 0), word, op("addi", 10, 0, 0, 1)]);
+            machine.put(RAM + 12, &common::finish());
+            machine.put(RAM + 0x100, &common::finish());
+            let setup = move |hart: &mut dyn hartwright_exec::Inspect| {
+                hart.set_csr(csr::MTVEC, RAM + 0x100);
+                hart.set_csr(csr::MSTATUS, fs);
+                hart.set_x(5, SCRATCH.into());
+            };
+            machine.harts.with(0, setup).unwrap();
+            machine.run();
+            if fs == 0 {
+                assert_eq!(
+                    (machine.csr(csr::MCAUSE), machine.csr(csr::MTVAL)),
+                    (2, word.into()),
+                    "{word:#x}"
+                );
+                assert_eq!((machine.x(10), machine.csr(csr::MEPC)), (0, RAM + 4));
+            } else {
+                assert_eq!(machine.x(10), 1, "{word:#x}");
+                let status = machine.csr(csr::MSTATUS) & DIRTY;
+                assert_eq!(status, if writes { DIRTY } else { INITIAL }, "{word:#x}");
+                assert_eq!(machine.csr(csr::SSTATUS) & DIRTY, status);
+            }
+        }
+    }
+}
