@@ -33,6 +33,7 @@ pub(crate) struct Front {
     ends: Vec<End>,
     focus: usize,
     connected: bool,
+    held: bool,
 }
 
 struct End {
@@ -87,7 +88,7 @@ impl Front {
             words: Vec::new(),
             program: program.to_owned(),
         });
-        Front { mux, ends: Vec::new(), focus: 0, connected }
+        Front { mux, ends: Vec::new(), focus: 0, connected, held: false }
     }
 
     /// Has it room for another frontend?
@@ -117,8 +118,16 @@ impl Front {
         }
     }
 
+    /// Whether input is to stay with the host for now.
+    pub(crate) fn hold(&mut self, held: bool) {
+        self.held = held;
+    }
+
     /// How many bytes of input may be read from the host now.
     pub(crate) fn room(&self) -> usize {
+        if self.held {
+            return 0;
+        }
         match (self.ends.get(self.focus), &self.mux) {
             (None, _) => 0,
             (Some(end), None) => end.port.room(),

@@ -71,6 +71,7 @@ enum Command {
     Add { spec: Box<ChardevSpec>, opened: Opened },
     Attach { id: String, port: CharPort, role: Role, done: Sender<bool> },
     Connected { id: String, client: Option<Channel> },
+    Hold(bool),
     Finish { stall: Duration },
 }
 
@@ -91,6 +92,7 @@ impl Backends {
             notify: Box::new(notify),
             chardevs: BTreeMap::new(),
             infos: infos.clone(),
+            held: false,
         };
         let thread = std::thread::Builder::new().name("backends".into()).spawn(move || worker.run())?;
         Ok(Backends { commands, waker, infos, thread: Some(thread) })
@@ -120,6 +122,18 @@ impl Backends {
             Ok(true) => Ok(()),
             _ => Err(Refusal::new(format!("chardev \"{id}\" is already in use"))),
         }
+    }
+
+    /// Reads nothing from the host until [`release`](Self::release).
+    ///
+    /// For a start in several steps: what was typed before the last frontend is there waits for it, escape keys too.
+    pub fn hold(&self) {
+        self.send(Command::Hold(true));
+    }
+
+    /// Ends a [`hold`](Self::hold).
+    pub fn release(&self) {
+        self.send(Command::Hold(false));
     }
 
     /// What there is, by name.
@@ -169,6 +183,8 @@ struct Worker {
     notify: Box<dyn Fn(Notice) + Send>,
     chardevs: BTreeMap<String, Chardev>,
     infos: Infos,
+    /// Input stays with the host.
+    held: bool,
 }
 
 struct Chardev {
@@ -238,7 +254,8 @@ impl Worker {
         match command {
             Command::Add { spec, opened } => {
                 let id = spec.id.clone();
-                let chardev = Chardev::new(*spec, opened, &mut self.events, &self.settings);
+                let mut chardev = Chardev::new(*spec, opened, &mut self.events, &self.settings);
+                chardev.front.hold(self.held);
                 self.chardevs.insert(id.clone(), chardev);
                 self.pump(&id);
             }
@@ -268,6 +285,11 @@ impl Worker {
                     }
                 }
                 self.pump(&id);
+            }
+            Command::Hold(held) => {
+                self.held = held;
+                self.chardevs.values_mut().for_each(|chardev| chardev.front.hold(held));
+                self.flush();
             }
             Command::Finish { .. } => {}
         }

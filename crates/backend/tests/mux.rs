@@ -138,6 +138,23 @@ fn without_an_escape_key_every_byte_is_the_guests() {
 }
 
 #[test]
+fn a_key_pressed_before_the_last_frontend_is_there_waits_for_it() {
+    let (mut host, ours) = UnixStream::pair().unwrap();
+    let fd = Inherited::leave(ours.into());
+    host.write_all(b"a\x01cinfo").unwrap();
+    let backends = Backends::start(Settings::default(), |_| {}).unwrap();
+    backends.hold();
+    backends.add(&spec(&format!("socket,id=s,mux=on,fd={fd}")), &|_| {}).unwrap();
+    let (serial, monitor) = (CharPort::default(), CharPort::default());
+    backends.attach("s", serial.clone(), Role::Serial).unwrap();
+    std::thread::sleep(Duration::from_millis(20));
+    backends.attach("s", monitor.clone(), Role::Monitor).unwrap();
+    assert_eq!((serial.readable(), monitor.readable()), (0, 0));
+    backends.release();
+    assert_eq!((take(&serial, 1), take(&monitor, 4)), ("a".into(), "info".into()));
+}
+
+#[test]
 fn a_host_end_without_a_mux_has_one_frontend() {
     let backends = Backends::start(Settings::default(), |_| {}).unwrap();
     backends.add(&spec("null,id=a"), &|_| {}).unwrap();

@@ -43,7 +43,8 @@ pub struct Host {
 const STALL: Duration = Duration::from_secs(5);
 
 impl Host {
-    /// Opens everything. From here on signals come as events; a second one ends us at once.
+    /// Opens everything; input waits for `backends.release()`. From here on signals come as events; a second one
+    /// ends us at once.
     ///
     /// # Errors
     /// Something cannot be opened; what was open is closed again.
@@ -61,6 +62,8 @@ impl Host {
         };
         let backends = Backends::start(settings, notify)
             .map_err(|error| Failure::new(format!("the event loop cannot start: {}", reason(&error))))?;
+        // A key to the monitor may have been pressed before there is one.
+        backends.hold();
         for planned in &config.chardevs {
             open(&backends, planned, config)?;
         }

@@ -250,6 +250,7 @@ fn trace(config: &Config, host: &mut Host, plan: &Plan) -> Trace {
 impl Running<'_> {
     /// Runs until somebody ends it; gives the exit code.
     fn live(self) -> u8 {
+        self.host.backends.release();
         if !self.config.stopped {
             // A machine that has not begun can begin.
             let _ = self.control.cont();
