@@ -159,7 +159,8 @@ impl<'a, 'i> Table<'a, 'i> {
         let Some(value) = self.rows.get(key) else { return Ok(None) };
         let said = convert(value.get_ref()).map_err(|expects| {
             let found = value.get_ref().type_str();
-            self.source.problem(span(value), format!("'{key}' expects {expects}; this is a {found}"))
+            let article = if found.starts_with(['a', 'i']) { "an" } else { "a" };
+            self.source.problem(span(value), format!("'{key}' expects {expects}; this is {article} {found}"))
         })?;
         Ok(Some(Said { value: said, at: span(value) }))
     }
