@@ -3,6 +3,7 @@
 use crate::{Machine, Wiring, peer, seconds};
 use std::{
     ffi::{OsStr, OsString},
+    os::unix::process::CommandExt,
     path::PathBuf,
     process::{Command, Stdio},
     sync::atomic::{AtomicU32, Ordering},
@@ -15,6 +16,7 @@ use xtask::cache::Cache;
 #[derive(Clone, Debug)]
 pub struct Launch {
     program: PathBuf,
+    called: Option<String>,
     arguments: Vec<OsString>,
 }
 
@@ -33,7 +35,7 @@ impl Launch {
     /// The program with no options at all.
     #[track_caller]
     pub fn program() -> Launch {
-        Launch { program: program(), arguments: Vec::new() }
+        Launch { program: program(), called: None, arguments: Vec::new() }
     }
 
     /// Our `param`, or the peer's `virt`, with its console on standard input and output.
@@ -41,6 +43,12 @@ impl Launch {
     pub fn machine() -> Launch {
         let name = if peer().is_some() { "virt" } else { "param" };
         Launch::program().option("-machine", name).argument("-nographic")
+    }
+
+    /// Lets the program find itself under another name, as through a link.
+    pub fn called(mut self, name: &str) -> Launch {
+        self.called = Some(name.to_owned());
+        self
     }
 
     /// `-m SIZE`, such as `512M`.
@@ -132,6 +140,9 @@ impl Launch {
     /// The command line as it stands.
     pub fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
+        if let Some(name) = &self.called {
+            command.arg0(name);
+        }
         command.args(&self.arguments);
         command
     }

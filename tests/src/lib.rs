@@ -14,10 +14,12 @@
 mod console;
 mod launch;
 mod machine;
+mod scratch;
 
 pub use console::Transcript;
 pub use launch::{Launch, Outcome};
 pub use machine::{Machine, Wiring};
+pub use scratch::Scratch;
 
 use std::{path::PathBuf, time::Duration};
 use xtask::cache::Cache;
@@ -30,6 +32,13 @@ pub fn guest(name: &str, file: &str) -> PathBuf {
         Err(error) => panic!("{error:#}"),
     }
 }
+
+/// Where the console of Linux, of our own firmware and of the emulator's monitor wait for a line.
+pub const SHELL: &str = "/ # ";
+/// See [`SHELL`].
+pub const FIRMWARE: &str = "hartwright> ";
+/// See [`SHELL`].
+pub const MONITOR: &str = "(qemu) ";
 
 /// Whether QEMU stands in for hartwright in this run.
 pub fn peer() -> Option<String> {

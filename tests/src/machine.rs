@@ -1,10 +1,11 @@
 //! A running machine: say something, wait for an answer, see it end.
 
-use crate::{Transcript, seconds};
+use crate::{MONITOR, Transcript, seconds};
 use regex::Regex;
 use rustix::{
+    process::{Pid, Signal, kill_process},
     pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt},
-    termios::{Termios, tcgetattr},
+    termios::tcgetattr,
 };
 use std::{
     fs::{self, File},
@@ -33,6 +34,8 @@ pub struct Machine {
     shown: String,
     input: Option<Box<dyn Write + Send>>,
     terminal: Option<File>,
+    /// The terminal's settings before the program ran.
+    before: Option<String>,
     transcript: Transcript,
     limit: Duration,
 }
@@ -49,6 +52,7 @@ impl Machine {
             }
             Wiring::Terminal => Some(wire_terminal(&mut command).expect("the host has a terminal to spare")),
         };
+        let before = master.as_ref().and_then(settings);
         let mut child = command.spawn().unwrap_or_else(|error| panic!("cannot start {shown}: {error}"));
         // The command holds our copies of the terminal's other side, without which reading would never end.
         drop(command);
@@ -72,7 +76,7 @@ impl Machine {
             }
             Wiring::Pipes | Wiring::Terminal => input,
         };
-        Machine { child, shown, input: Some(input), terminal: master, transcript, limit: seconds(60) }
+        Machine { child, shown, input: Some(input), terminal: master, before, transcript, limit: seconds(60) }
     }
 
     /// How long each later expectation waits (times `$HARTWRIGHT_PATIENCE`); a minute at first.
@@ -106,8 +110,15 @@ impl Machine {
     /// Waits for `text`.
     #[track_caller]
     pub fn expect(&mut self, text: &str) -> &mut Machine {
+        self.expect_before(text);
+        self
+    }
+
+    /// Waits for `text`; answers what came before it.
+    #[track_caller]
+    pub fn expect_before(&mut self, text: &str) -> String {
         match self.transcript.until(text, self.limit) {
-            Ok(_) => self,
+            Ok(before) => before,
             Err(why) => self.fail(&why),
         }
     }
@@ -125,10 +136,22 @@ impl Machine {
     /// Types `line` and Enter; answers what came between its echo and the next `prompt`.
     #[track_caller]
     pub fn ask(&mut self, line: &str, prompt: &str) -> String {
-        self.send(line).send("\r").expect(line);
-        match self.transcript.until(prompt, self.limit) {
-            Ok(answer) => answer,
-            Err(why) => self.fail(&why),
+        self.send(line).send("\r").expect(line).expect_before(prompt)
+    }
+
+    /// Goes from the console to the emulator's monitor, which has not been visited before.
+    #[track_caller]
+    pub fn enter_monitor(&mut self) -> &mut Machine {
+        self.send("\u{1}c").expect(MONITOR)
+    }
+
+    /// Sends the program the signal that asks it to end.
+    #[track_caller]
+    pub fn terminate(&mut self) -> &mut Machine {
+        let process = Pid::from_child(&self.child);
+        match kill_process(process, Signal::TERM) {
+            Ok(()) => self,
+            Err(error) => self.fail(&format!("it cannot be signalled: {error}")),
         }
     }
 
@@ -166,9 +189,13 @@ impl Machine {
         names.map(|name| name.trim_end().to_owned()).collect()
     }
 
-    /// The terminal's present settings; there are none on pipes.
-    pub fn terminal_settings(&self) -> Option<Termios> {
-        tcgetattr(self.terminal.as_ref()?).ok()
+    /// Whether the terminal's settings are those from before the program ran.
+    #[track_caller]
+    pub fn terminal_is_as_before(&mut self) -> bool {
+        match self.terminal.as_ref().and_then(settings) {
+            Some(now) => Some(now) == self.before,
+            None => self.fail("its console is no terminal"),
+        }
     }
 
     /// Ends the test with `why`, the command line and the end of the transcript.
@@ -199,6 +226,11 @@ fn connect(path: &Path) -> io::Result<UnixStream> {
             connected => return connected,
         }
     }
+}
+
+/// All that can be set of a terminal, as text to be compared.
+fn settings(terminal: &File) -> Option<String> {
+    tcgetattr(terminal).ok().map(|settings| format!("{settings:?}"))
 }
 
 /// Gives `command` a new terminal for all three standard streams; answers its master side.
