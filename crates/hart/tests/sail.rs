@@ -14,61 +14,16 @@
 
 mod common;
 
-use common::{RAM, Rng, full, hart};
+use common::{RAM, Rng, full, hart, sail, sail_model};
 use hartwright_hart::{Access, Cause, Hart, Privilege, Trap};
 use hartwright_ir::CsrOp;
-use hartwright_isa::{
-    Ext, ExtSet,
-    cpu::{CpuModel, Mmu},
-    csr::*,
-};
+use hartwright_isa::csr::*;
 use softcore_rv64::{
-    Core, ExceptionType, Privilege as SailPrivilege, ast, config, new_core,
+    Core, ExceptionType, Privilege as SailPrivilege, ast,
     prelude::bv,
     raw::{self, AccessType},
     registers::{X1, X2},
 };
-
-/// What both have.
-fn model() -> CpuModel {
-    use Ext::*;
-    let extensions = [
-        I, M, A, F, D, C, Zicsr, Zifencei, Zba, Zbb, Zbc, Zbs, Zicntr, Zihpm, Zicbom, Zicboz, Zicond, Sstc,
-        Svinval,
-    ];
-    CpuModel {
-        name: "sail",
-        doc: "",
-        xlen: 64,
-        extensions: ExtSet::of(&extensions),
-        mmu: Mmu::Sv57,
-        pmp_entries: 16,
-    }
-}
-
-fn sail() -> Core {
-    let mut c = config::U74;
-    let e = &mut c.extensions;
-    e.Zbc.supported = true;
-    e.Sstc.supported = true;
-    e.Sv48.supported = true;
-    e.Sv57.supported = true;
-    e.Svbare.supported = true;
-    e.Svinval.supported = true;
-    e.Zicbom.supported = true;
-    e.Zicboz.supported = true;
-    e.Zicond.supported = true;
-    e.Zihpm.supported = true;
-    e.Zaamo.supported = true;
-    e.Zalrsc.supported = true;
-    e.Zcf.supported = false;
-    c.base.writable_hpm_counters = bv(0xffff_ffff);
-    c.memory.pmp.grain = 0;
-    let mut core = new_core(c);
-    core.reset();
-    core.mstatus.bits = bv(2 << 32 | 2 << 34);
-    core
-}
 
 const MODES: [Privilege; 3] = [Privilege::User, Privilege::Supervisor, Privilege::Machine];
 
@@ -138,7 +93,7 @@ fn differs(csr: u16) -> bool {
 
 #[test]
 fn every_register_is_there_for_whom_it_is_in_sail() {
-    let (hart, mut core) = (hart(model()), sail());
+    let (hart, mut core) = (hart(sail_model()), sail());
     let mut rng = Rng(1);
     for _ in 0..8 {
         let status = tame(MSTATUS, rng.next(), 0);
@@ -166,7 +121,7 @@ fn every_register_is_there_for_whom_it_is_in_sail() {
 
 #[test]
 fn every_register_holds_what_it_holds_in_sail() {
-    let (hart, mut core) = (hart(model()), sail());
+    let (hart, mut core) = (hart(sail_model()), sail());
     let mut rng = Rng(2);
     let known: Vec<u16> = (0..0x1000).filter(|csr| hart.read_csr(*csr).is_some() && !differs(*csr)).collect();
     set(&hart, &mut core, STIMECMP, u64::MAX);
@@ -215,7 +170,7 @@ fn every_register_holds_what_it_holds_in_sail() {
 
 #[test]
 fn reserved_encodings_are_never_held() {
-    let hart = hart(model());
+    let hart = hart(sail_model());
     let mut rng = Rng(3);
     for _ in 0..20_000 {
         let csr =
@@ -249,7 +204,7 @@ fn protection_allows_what_sail_allows() {
     let mut rng = Rng(4);
     let (mut allowed, mut denied) = (0, 0);
     for _ in 0..if full() { 20_000 } else { 1_500 } {
-        let (hart, mut core) = (hart(model()), sail());
+        let (hart, mut core) = (hart(sail_model()), sail());
         let entries = 1 + rng.below(16);
         for entry in 0..entries as u16 {
             let addr = pmpaddr(&mut rng);
@@ -344,7 +299,7 @@ fn agree(hart: &Hart<u64>, core: &mut Core, pc: u64, what: &str) {
 
 #[test]
 fn interrupts_are_taken_as_in_sail() {
-    let (hart, mut core) = (hart(model()), sail());
+    let (hart, mut core) = (hart(sail_model()), sail());
     let mut rng = Rng(5);
     let mut taken = 0;
     for _ in 0..if full() { 1_000_000 } else { 50_000 } {
@@ -373,7 +328,7 @@ fn interrupts_are_taken_as_in_sail() {
 
 #[test]
 fn exceptions_are_taken_as_in_sail() {
-    let (hart, mut core) = (hart(model()), sail());
+    let (hart, mut core) = (hart(sail_model()), sail());
     let mut rng = Rng(6);
     let kinds = [
         (Cause::InstructionAddressMisaligned, ExceptionType::E_Fetch_Addr_Align(())),
@@ -405,7 +360,7 @@ fn exceptions_are_taken_as_in_sail() {
 
 #[test]
 fn trap_returns_go_where_they_go_in_sail() {
-    let (hart, mut core) = (hart(model()), sail());
+    let (hart, mut core) = (hart(sail_model()), sail());
     let mut rng = Rng(7);
     for _ in 0..if full() { 1_000_000 } else { 50_000 } {
         scatter(&mut rng, &hart, &mut core);

@@ -3,9 +3,13 @@
 #![allow(dead_code, reason = "each test file uses a part")]
 
 use hartwright_hart::{Access, Config, Hart, Trap};
-use hartwright_isa::cpu::CpuModel;
+use hartwright_isa::{
+    Ext, ExtSet,
+    cpu::{CpuModel, Mmu},
+};
 use hartwright_mem::AddressSpace;
 use hartwright_wire::{Clock, Mtime};
+use softcore_rv64::{Core, config, new_core, prelude::bv};
 
 /// Where RAM begins.
 pub(crate) const RAM: u64 = 0x8000_0000;
@@ -38,6 +42,48 @@ pub(crate) fn touch(hart: &Hart<u64>, addr: u64, size: u64, access: Access) -> R
 /// Whether the long variants are asked for.
 pub(crate) fn full() -> bool {
     std::env::var_os("HARTWRIGHT_FULL").is_some()
+}
+
+/// What both we and Sail's model have.
+pub(crate) fn sail_model() -> CpuModel {
+    use Ext::*;
+    let extensions = [
+        I, M, A, F, D, C, Zicsr, Zifencei, Zba, Zbb, Zbc, Zbs, Zicntr, Zihpm, Zicbom, Zicboz, Zicond, Sstc,
+        Svinval,
+    ];
+    CpuModel {
+        name: "sail",
+        doc: "",
+        xlen: 64,
+        extensions: ExtSet::of(&extensions),
+        mmu: Mmu::Sv57,
+        pmp_entries: 16,
+    }
+}
+
+/// Sail's model, made of the same.
+pub(crate) fn sail() -> Core {
+    let mut c = config::U74;
+    let e = &mut c.extensions;
+    e.Zbc.supported = true;
+    e.Sstc.supported = true;
+    e.Sv48.supported = true;
+    e.Sv57.supported = true;
+    e.Svbare.supported = true;
+    e.Svinval.supported = true;
+    e.Zicbom.supported = true;
+    e.Zicboz.supported = true;
+    e.Zicond.supported = true;
+    e.Zihpm.supported = true;
+    e.Zaamo.supported = true;
+    e.Zalrsc.supported = true;
+    e.Zcf.supported = false;
+    c.base.writable_hpm_counters = bv(0xffff_ffff);
+    c.memory.pmp.grain = 0;
+    let mut core = new_core(c);
+    core.reset();
+    core.mstatus.bits = bv(2 << 32 | 2 << 34);
+    core
 }
 
 /// Random numbers (SplitMix64), the same in every run.
