@@ -5,6 +5,8 @@
 mod common;
 
 use common::{Machine, RAM, Rng, finish, full, li, model, op};
+use hartwright_exec::Inspect;
+use hartwright_hart::Privilege;
 use hartwright_isa::{Format, csr, rows};
 
 const DATA: u64 = RAM + 0x8000;
@@ -160,6 +162,41 @@ fn code_across_pages_is_seen_to_change_on_either_side() {
     call(&mut words);
     machine.outcome(&words);
     assert_eq!((machine.x(12), machine.x(11)), (2, 2));
+}
+
+/// An instruction across two virtual pages, the second of which comes to lie elsewhere.
+#[test]
+fn code_across_pages_follows_the_translation_of_each() {
+    const LEAF: u64 = 0xcf;
+    const HERE: u64 = 0x40_0000;
+    let machine = Machine::max();
+    let store = |addr, value| machine.space.store(addr, 8, value).unwrap();
+    store(TABLES, (TABLES + 0x1000) >> 2 | 1);
+    store(TABLES + 0x1000 + 8 * (HERE >> 21), (TABLES + 0x2000) >> 2 | 1);
+    store(TABLES + 0x2000, DATA >> 2 | LEAF);
+    machine.put(RAM, &finish());
+    let add = |imm| op("addi", 10, 10, 0, imm);
+    machine.space.write_bytes(DATA + 0xffe, &add(0).to_le_bytes()[..2]).unwrap();
+    for imm in [1, 2] {
+        let page = DATA + 0x1000 * imm as u64;
+        machine.space.write_bytes(page, &add(imm).to_le_bytes()[2..]).unwrap();
+        machine.space.write_bytes(page + 2, &op("ecall", 0, 0, 0, 0).to_le_bytes()).unwrap();
+    }
+    for (turn, imm) in [1, 2, 1, 2, 2, 1].into_iter().enumerate() {
+        store(TABLES + 0x2008, (DATA + 0x1000 * imm) >> 2 | LEAF);
+        let enter = move |hart: &mut dyn Inspect| {
+            hart.set_csr(csr::PMPADDR0, u64::MAX);
+            hart.set_csr(csr::PMPCFG0, 0x1f);
+            hart.set_csr(csr::MTVEC, RAM);
+            hart.set_csr(csr::SATP, 8 << 60 | (turn as u64) << 44 | TABLES >> 12);
+            hart.set_privilege(Privilege::Supervisor);
+            hart.set_x(10, 0);
+            hart.set_pc(HERE + 0xffe);
+        };
+        machine.harts.with(0, enter).unwrap();
+        machine.run();
+        assert_eq!((machine.x(10), machine.csr(csr::MEPC)), (imm, HERE + 0x1002), "turn {turn}");
+    }
 }
 
 /// What the host writes into code, a loader or a debugger, runs too.

@@ -223,3 +223,39 @@ fn floating_point_is_dirty_when_written_and_refused_when_off() {
         }
     }
 }
+
+/// The same code, met with floating point on and off by turns.
+#[test]
+fn code_runs_or_not_as_floating_point_is_on_or_off_now() {
+    let machine = Machine::max();
+    let csrw = |number: u16, rs1| op("csrrw", 0, rs1, 0, number.into());
+    const HANDLER: u64 = RAM + 0x1000;
+    machine.put(
+        HANDLER,
+        &[
+            op("addi", 9, 9, 0, 1),
+            op("csrrs", 28, 0, 0, csr::MEPC.into()),
+            op("addi", 28, 28, 0, 4),
+            csrw(csr::MEPC, 28),
+            op("mret", 0, 0, 0, 0),
+        ],
+    );
+    let mut words = li(5, HANDLER);
+    words.push(csrw(csr::MTVEC, 5));
+    // MPP machine, so that the handler returns here; FS dirty, toggled each time around.
+    words.extend(li(6, 3 << 11 | 3 << 13));
+    words.extend(li(7, 3 << 13));
+    words.push(op("addi", 8, 0, 0, 10));
+    words.extend([
+        csrw(csr::MSTATUS, 6),
+        op("jal", 0, 0, 0, 4),
+        op("addi", 10, 10, 0, 1),
+        op("fadd.d", 1, 2, 3, 0),
+        op("addi", 11, 11, 0, 1),
+        op("xor", 6, 6, 7, 0),
+        op("addi", 8, 8, 0, -1),
+        op("bne", 0, 8, 0, -28),
+    ]);
+    assert_eq!(machine.outcome(&words), 10);
+    assert_eq!((machine.x(11), machine.x(9)), (10, 5));
+}
