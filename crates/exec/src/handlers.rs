@@ -142,7 +142,7 @@ impl<W: Width> Reader for Now<'_, W> {
 
     #[inline(always)]
     fn landing(self, to: Reg<W>) -> Result<Reg<W>, Stop> {
-        if to.0.to_u64() & 2 != 0 && !self.0.hart.has(Ext::C) {
+        if to.0.to_u64() & 2 != 0 && !self.0.hart.has(Ext::Zca) {
             return Err(self.0.raise(Trap::new(Cause::InstructionAddressMisaligned, to.0.to_u64() & !1)));
         }
         Ok(to)

@@ -252,7 +252,7 @@ fn protection_within_a_page_is_noticed() {
 #[test]
 fn a_misaligned_jump_changes_nothing() {
     let mut cpu = model("max");
-    cpu.extensions = cpu.extensions.without(Ext::C);
+    cpu.extensions = cpu.extensions.without(Ext::C).without(Ext::Zca);
     let machine = Machine::new(1, 1 << 20, cpu);
     let cases = [
         (op("jal", 5, 0, 0, 6), Some(CODE + 6)),

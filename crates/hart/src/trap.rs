@@ -217,6 +217,6 @@ impl<W: Width> Hart<W> {
 
     /// The bits an instruction's address may have: all but the lowest one or two.
     pub(crate) fn pc_mask(&self) -> u64 {
-        if self.has(Ext::C) { !1 } else { !3 }
+        if self.has(Ext::Zca) { !1 } else { !3 }
     }
 }

@@ -52,7 +52,7 @@ pub const MODELS: &[CpuModel] = &[
         name: "max",
         doc: "everything there is",
         xlen: 64,
-        extensions: ExtSet::of(Ext::ALL).without(Ext::Svade),
+        extensions: ExtSet::of(Ext::ALL).without(Ext::Svade).without(Ext::Zcf),
         mmu: Mmu::Sv57,
         pmp_entries: 16,
     },
@@ -67,13 +67,15 @@ pub const MODELS: &[CpuModel] = &[
             .with(Ext::Zbs)
             .with(Ext::Zicntr)
             .with(Ext::Zihpm)
+            .with(Ext::Zihintntl)
             .with(Ext::Zihintpause)
             .with(Ext::Zicbom)
             .with(Ext::Zicbop)
             .with(Ext::Zicboz)
             .with(Ext::Zawrs)
             .with(Ext::Sstc)
-            .with(Ext::Svadu),
+            .with(Ext::Svadu)
+            .complete(64),
         mmu: Mmu::Sv57,
         pmp_entries: 16,
     },
@@ -92,18 +94,22 @@ impl CpuModel {
 
     /// `misa` (privileged spec, 3.1.1): the width, and a bit a letter.
     pub fn misa(&self) -> u64 {
-        let letters = self.extensions.iter().filter_map(|ext| match ext.name().as_bytes() {
-            [letter] => Some(1 << (letter - b'a')),
+        let has = |ext: Ext| self.extensions.has(ext);
+        let letters = Ext::ALL.iter().filter_map(|ext| match ext.name().as_bytes() {
+            [letter] if has(*ext) => Some(1 << (letter - b'a')),
+            // Two letters are their parts and nothing else, by whatever name these are there.
+            [letter @ (b'a' | b'b')] if ext.parts().iter().all(|part| has(*part)) => {
+                Some(1 << (letter - b'a'))
+            }
             _ => None,
         });
         let (s, u) = (1 << (b's' - b'a'), 1 << (b'u' - b'a'));
-        let b = [Ext::Zba, Ext::Zbb, Ext::Zbs].iter().all(|ext| self.extensions.has(*ext));
         let mxl = match self.xlen {
             32 => 1 << 30,
             64 => 2 << 62,
             _ => 3 << 62,
         };
-        letters.fold(mxl | s | u | u64::from(b) << 1, |misa, bit| misa | bit)
+        letters.fold(mxl | s | u, |misa, bit| misa | bit)
     }
 }
 
@@ -116,7 +122,7 @@ mod tests {
         let rv64 = CpuModel::find("rv64").unwrap();
         assert_eq!(
             rv64.isa_string(),
-            "rv64imafdc_zicbom_zicbop_zicboz_zicntr_zicsr_zifencei_zihintpause_zihpm_zawrs_zba_zbb_zbc_zbs_sstc_svadu"
+            "rv64imafdc_zicbom_zicbop_zicboz_zicntr_zicsr_zifencei_zihintntl_zihintpause_zihpm_zmmul_zaamo_zalrsc_zawrs_zca_zcd_zba_zbb_zbc_zbs_sstc_svadu"
         );
         assert_eq!(rv64.misa(), 0x8000_0000_0014_112f);
     }

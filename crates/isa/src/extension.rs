@@ -1,15 +1,16 @@
-//! The extensions: what each is called, and what it brings with it.
+//! The extensions: what each is called, what it requires, and what it is made of.
 
 use std::fmt;
 
 extensions! {
-    // name         order  implies
-    I           "i"   0    [];
-    M           "m"   1    [];
-    A           "a"   2    [];
-    F           "f"   3    [Zicsr];
-    D           "d"   4    [F];
-    C           "c"   5    [];
+    // name               order  what it requires, and what it is made of
+    I           "i"           0  [];
+    M           "m"           1  [] = [Zmmul];
+    A           "a"           2  [] = [Zaamo, Zalrsc];
+    F           "f"           3  [Zicsr];
+    D           "d"           4  [F];
+    C           "c"           5  [] = [Zca];
+    B           "b"           6  [] = [Zba, Zbb, Zbs];
     Zicbom      "zicbom"      10 [];
     Zicbop      "zicbop"      10 [];
     Zicboz      "zicboz"      10 [];
@@ -17,13 +18,23 @@ extensions! {
     Zicond      "zicond"      10 [];
     Zicsr       "zicsr"       10 [];
     Zifencei    "zifencei"    10 [];
+    Zihintntl   "zihintntl"   10 [];
     Zihintpause "zihintpause" 10 [];
     Zihpm       "zihpm"       10 [Zicsr];
+    Zimop       "zimop"       10 [];
+    Zmmul       "zmmul"       11 [];
+    Zaamo       "zaamo"       12 [];
+    Zalrsc      "zalrsc"      12 [];
     Zawrs       "zawrs"       12 [];
-    Zba         "zba"         13 [];
-    Zbb         "zbb"         13 [];
-    Zbc         "zbc"         13 [];
-    Zbs         "zbs"         13 [];
+    Zca         "zca"         15 [];
+    Zcb         "zcb"         15 [Zca];
+    Zcd         "zcd"         15 [Zca, D];
+    Zcf         "zcf"         15 [Zca, F];
+    Zcmop       "zcmop"       15 [Zca];
+    Zba         "zba"         16 [];
+    Zbb         "zbb"         16 [];
+    Zbc         "zbc"         16 [];
+    Zbs         "zbs"         16 [];
     Smstateen   "smstateen"   30 [Ssstateen];
     Ssstateen   "ssstateen"   31 [];
     Sstc        "sstc"        31 [];
@@ -55,12 +66,36 @@ impl ExtSet {
             return self;
         }
         self.0 |= 1 << ext as u32;
-        let (implied, mut i) = (ext.implies(), 0);
-        while i < implied.len() {
-            self = self.with(implied[i]);
+        let mut i = 0;
+        while i < ext.requires().len() {
+            self = self.with(ext.requires()[i]);
+            i += 1;
+        }
+        let mut i = 0;
+        while i < ext.parts().len() {
+            self = self.with(ext.parts()[i]);
             i += 1;
         }
         self
+    }
+
+    /// This set, all it implies, and the parts of C that depend on what else is there and on `xlen` (unprivileged
+    /// spec, Zc).
+    pub const fn complete(self, xlen: u32) -> Self {
+        let (mut set, mut i) = (ExtSet(0), 0);
+        while i < Ext::ALL.len() {
+            if self.has(Ext::ALL[i]) {
+                set = set.with(Ext::ALL[i]);
+            }
+            i += 1;
+        }
+        if set.has(Ext::C) && set.has(Ext::D) {
+            set = set.with(Ext::Zcd);
+        }
+        if set.has(Ext::C) && set.has(Ext::F) && xlen == 32 {
+            set = set.with(Ext::Zcf);
+        }
+        set
     }
 
     /// This set without `ext`.
@@ -95,7 +130,7 @@ impl fmt::Display for ExtSet {
 }
 
 macro_rules! extensions {
-    ($($ext:ident $name:literal $order:literal [$($implied:ident),*];)*) => {
+    ($($ext:ident $name:literal $order:literal [$($required:ident),*] $(= [$($part:ident),*])?;)*) => {
         /// A named part of the instruction set or of the privileged architecture.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[allow(missing_docs, reason = "the names are the specification's")]
@@ -110,9 +145,14 @@ macro_rules! extensions {
                 match self { $(Ext::$ext => $name),* }
             }
 
-            /// What it brings with it.
-            pub const fn implies(self) -> &'static [Ext] {
-                match self { $(Ext::$ext => &[$(Ext::$implied),*]),* }
+            /// What it cannot be without, and so brings with it.
+            pub const fn requires(self) -> &'static [Ext] {
+                match self { $(Ext::$ext => &[$(Ext::$required),*]),* }
+            }
+
+            /// What it is another name for, all of it together; empty for what is one thing.
+            pub const fn parts(self) -> &'static [Ext] {
+                match self { $(Ext::$ext => &[$($(Ext::$part),*)?]),* }
             }
 
             /// Its rank in an ISA string; equals go by name.
@@ -131,6 +171,6 @@ mod tests {
     #[test]
     fn an_isa_string_is_in_canonical_order() {
         let set = ExtSet::of(&[Ext::Zba, Ext::D, Ext::Svinval, Ext::Zicntr, Ext::I, Ext::Smstateen, Ext::C]);
-        assert_eq!(set.to_string(), "ifdc_zicntr_zicsr_zba_smstateen_ssstateen_svinval");
+        assert_eq!(set.to_string(), "ifdc_zicntr_zicsr_zca_zba_smstateen_ssstateen_svinval");
     }
 }

@@ -1,6 +1,6 @@
 //! What a row of an instruction table is, and the macros that read one.
 
-use crate::{Ext, decode::Decoded};
+use crate::{Ext, ExtSet, decode::Decoded};
 use hartwright_ir::{Fmt, Order, Reader};
 
 /// One instruction.
@@ -15,8 +15,26 @@ pub struct Insn {
     pub format: Format,
     /// The extensions that bring it: any one of them.
     pub needs: &'static [Ext],
+    /// The extensions it needs besides: all of them.
+    pub also: &'static [Ext],
     /// The register widths that have it.
     pub widths: Widths,
+}
+
+impl Insn {
+    /// Whether a CPU with these extensions and registers of `xlen` bits has it.
+    pub fn is_in(&self, extensions: ExtSet, xlen: u32) -> bool {
+        self.widths.has(xlen)
+            && self.needs.iter().any(|ext| extensions.has(*ext))
+            && self.also.iter().all(|ext| extensions.has(*ext))
+    }
+
+    /// Whether each of its patterns is one of `other` too, but not the other way round: a hint lies within the
+    /// instruction that it is to a CPU that does not know it.
+    pub fn lies_within(&self, other: &Insn) -> bool {
+        let ((mask, value), (wider, common)) = (self.pattern, other.pattern);
+        mask != wider && mask & wider == wider && value & wider == common
+    }
 }
 
 /// The meaning of one row, as a type.
@@ -73,7 +91,7 @@ pub struct Compressed {
     pub base: &'static str,
     /// The operands of what it means, out of its own bits; `None` where the encoding is reserved.
     pub operands: fn(u32) -> Option<Operands>,
-    /// The extensions it needs besides C: all of them.
+    /// The extensions it needs, besides those of what it means: all of them.
     pub needs: &'static [Ext],
     /// The register widths that have it.
     pub widths: Widths,
@@ -280,10 +298,11 @@ macro_rules! operand {
 }
 pub(crate) use operand;
 
-/// A table of instructions: `mod NAME: EXTENSION|..., WIDTHS; |reader| rows`. A row is mnemonic, format, bits,
+/// A table of instructions: `mod NAME: EXTENSION|... & EXTENSION..., WIDTHS; |reader| rows`: any of the first
+/// extensions brings it, if all of the others are there. A row is mnemonic, format, bits,
 /// operands as assembly lists them, others that the meaning uses (`with`), and the meaning.
 macro_rules! instructions {
-    ($table:ident: $($ext:ident)|+, $widths:ident; |$m:ident|
+    ($table:ident: $($ext:ident)|+ $(& $also_ext:ident)*, $widths:ident; |$m:ident|
      $($name:literal $format:ident $bits:literal ($($op:ident $(($base:ident))?),*) $(with $($also:ident),+)? => $meaning:expr;)*) => {
         #[allow(unused_imports, reason = "not every table uses every name")]
         pub(crate) mod $table {
@@ -292,6 +311,7 @@ macro_rules! instructions {
             use hartwright_ir::{Amo, Bin::*, Cbo, CsrOp, Fp, FpTest, Int, Mem::*, Reader, System, Un, Value};
 
             const NEEDS: &[Ext] = &[$(Ext::$ext),+];
+            const ALSO: &[Ext] = &[$(Ext::$also_ext),*];
 
             pub(crate) const TABLE: &[Insn] = &[$(Insn {
                 mnemonic: $name,
@@ -299,6 +319,7 @@ macro_rules! instructions {
                 syntax: &[$((stringify!($op), concat!($(stringify!($base))?))),*],
                 format: Format::$format,
                 needs: NEEDS,
+                also: ALSO,
                 widths: Widths::$widths,
             }),*];
 

@@ -1,12 +1,8 @@
-//! Multiplication and division (unprivileged spec, M).
+//! Division (unprivileged spec, M; its multiplication is Zmmul).
 
 use crate::row::instructions;
 
 instructions! { all: M, Any; |m|
-    "mul"    R "0000001 ..... ..... 000    ..... 0110011" (rd, rs1, rs2) => rd.set(rs1.bin(Mul, rs2));
-    "mulh"   R "0000001 ..... ..... 001    ..... 0110011" (rd, rs1, rs2) => rd.set(rs1.bin(Mulh, rs2));
-    "mulhsu" R "0000001 ..... ..... 010    ..... 0110011" (rd, rs1, rs2) => rd.set(rs1.bin(Mulhsu, rs2));
-    "mulhu"  R "0000001 ..... ..... 011    ..... 0110011" (rd, rs1, rs2) => rd.set(rs1.bin(Mulhu, rs2));
     "div"    R "0000001 ..... ..... 100    ..... 0110011" (rd, rs1, rs2) => rd.set(rs1.bin(Div, rs2));
     "divu"   R "0000001 ..... ..... 101    ..... 0110011" (rd, rs1, rs2) => rd.set(rs1.bin(Divu, rs2));
     "rem"    R "0000001 ..... ..... 110    ..... 0110011" (rd, rs1, rs2) => rd.set(rs1.bin(Rem, rs2));
@@ -14,7 +10,6 @@ instructions! { all: M, Any; |m|
 }
 
 instructions! { rv64: M, Rv64; |m|
-    "mulw"   R "0000001 ..... ..... 000    ..... 0111011" (rd, rs1, rs2) => rd.set(rs1.bin32(Mul, rs2));
     "divw"   R "0000001 ..... ..... 100    ..... 0111011" (rd, rs1, rs2) => rd.set(rs1.bin32(Div, rs2));
     "divuw"  R "0000001 ..... ..... 101    ..... 0111011" (rd, rs1, rs2) => rd.set(rs1.bin32(Divu, rs2));
     "remw"   R "0000001 ..... ..... 110    ..... 0111011" (rd, rs1, rs2) => rd.set(rs1.bin32(Rem, rs2));

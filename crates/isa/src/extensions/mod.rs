@@ -7,19 +7,20 @@ use crate::row::{Handlers, Insn};
 use hartwright_ir::Reader;
 
 tables! {
-    i::all, i::rv64, m::all, m::rv64, a::all, a::rv64, f::all, f::rv64, d::all, d::rv64,
-    zicsr::all, zifencei::all, zihintpause::all, zawrs::all, zicond::all, zicbom::all, zicbop::all, zicboz::all,
+    i::all, i::rv64, zmmul::all, zmmul::rv64, m::all, m::rv64, zalrsc::all, zalrsc::rv64, zaamo::all, zaamo::rv64, f::all, f::rv64, d::all, d::rv64,
+    zicsr::all, zifencei::all, zihintpause::all, zihintntl::all, zimop::all, zawrs::all, zicond::all, zicbom::all, zicbop::all, zicboz::all,
     zba::all, zba::rv64, zbb::all, zbb::rv32, zbb::rv64, zbc::all, zbs::all, zbs::rv64,
     privileged::all, svinval::all,
 }
 
-mod a;
 mod d;
 mod f;
 mod i;
 mod m;
 mod privileged;
 mod svinval;
+mod zaamo;
+mod zalrsc;
 mod zawrs;
 mod zba;
 mod zbb;
@@ -31,7 +32,10 @@ mod zicboz;
 mod zicond;
 mod zicsr;
 mod zifencei;
+mod zihintntl;
 mod zihintpause;
+mod zimop;
+mod zmmul;
 
 macro_rules! tables {
     ($($file:ident :: $table:ident),* $(,)?) => {

@@ -1,10 +1,8 @@
-//! Atomic operations (unprivileged spec, A).
+//! Atomic memory operations (unprivileged spec, Zaamo, a part of A).
 
 use crate::row::instructions;
 
-instructions! { all: A, Any; |m|
-    "lr.w"       R "00010.. 00000 ..... 010    ..... 0101111" (rd, zero(rs1)) with order      => rd.set(m.load_reserved(I32, order, rs1)?);
-    "sc.w"       R "00011.. ..... ..... 010    ..... 0101111" (rd, rs2, zero(rs1)) with order => rd.set(m.store_conditional(I32, order, rs1, rs2)?);
+instructions! { all: Zaamo, Any; |m|
     "amoswap.w"  R "00001.. ..... ..... 010    ..... 0101111" (rd, rs2, zero(rs1)) with order => rd.set(m.amo(Amo::Swap, I32, order, rs1, rs2)?);
     "amoadd.w"   R "00000.. ..... ..... 010    ..... 0101111" (rd, rs2, zero(rs1)) with order => rd.set(m.amo(Amo::Add, I32, order, rs1, rs2)?);
     "amoxor.w"   R "00100.. ..... ..... 010    ..... 0101111" (rd, rs2, zero(rs1)) with order => rd.set(m.amo(Amo::Xor, I32, order, rs1, rs2)?);
@@ -16,9 +14,7 @@ instructions! { all: A, Any; |m|
     "amomaxu.w"  R "11100.. ..... ..... 010    ..... 0101111" (rd, rs2, zero(rs1)) with order => rd.set(m.amo(Amo::Maxu, I32, order, rs1, rs2)?);
 }
 
-instructions! { rv64: A, Rv64; |m|
-    "lr.d"       R "00010.. 00000 ..... 011    ..... 0101111" (rd, zero(rs1)) with order      => rd.set(m.load_reserved(I64, order, rs1)?);
-    "sc.d"       R "00011.. ..... ..... 011    ..... 0101111" (rd, rs2, zero(rs1)) with order => rd.set(m.store_conditional(I64, order, rs1, rs2)?);
+instructions! { rv64: Zaamo, Rv64; |m|
     "amoswap.d"  R "00001.. ..... ..... 011    ..... 0101111" (rd, rs2, zero(rs1)) with order => rd.set(m.amo(Amo::Swap, I64, order, rs1, rs2)?);
     "amoadd.d"   R "00000.. ..... ..... 011    ..... 0101111" (rd, rs2, zero(rs1)) with order => rd.set(m.amo(Amo::Add, I64, order, rs1, rs2)?);
     "amoxor.d"   R "00100.. ..... ..... 011    ..... 0101111" (rd, rs2, zero(rs1)) with order => rd.set(m.amo(Amo::Xor, I64, order, rs1, rs2)?);
