@@ -166,8 +166,20 @@ impl<'a, 'i> Table<'a, 'i> {
     }
 
     fn required<T>(&mut self, key: &'static str, convert: Convert<T>) -> Result<Said<T>, Problem> {
-        self.optional(key, convert)?
-            .ok_or_else(|| self.source.problem(self.at, format!("{} lacks '{key}'", self.what)))
+        self.optional(key, convert)?.ok_or_else(|| self.lacks(key))
+    }
+
+    /// A key is missing; one that is spelled almost like it is the likelier mistake.
+    fn lacks(&self, key: &str) -> Problem {
+        let others = self.rows.keys().filter(|other| !self.known.contains(&other.get_ref().as_ref()));
+        let mut near = others.filter(|other| nearest(other.get_ref(), [key]).is_some());
+        match near.next() {
+            Some(other) => {
+                let why = format!("{} has no '{}'", self.what, other.get_ref());
+                self.source.problem(span(other), why).advise(format!("did you mean '{key}'?"))
+            }
+            None => self.source.problem(self.at, format!("{} lacks '{key}'", self.what)),
+        }
     }
 
     fn text(&mut self, key: &'static str) -> Result<Said<String>, Problem> {

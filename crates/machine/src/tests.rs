@@ -225,6 +225,7 @@ fn what_makes_no_sense_is_said_where_it_stands() {
             "irq = 7",
             "p.toml:48:17: 'irq' expects where the line ends, as \"NAME:PIN\", such as \"plic:10\"",
         ),
+        ("reset = 0x1000", "rest = 0x1000", "p.toml:17:1: boot has no 'rest'"),
         ("irq =", "ira =", "p.toml:48:11: device 'uart0' (doll-uart) has no line 'ira'"),
         ("model = \"rv64\"", "model = \"rv46\"", "p.toml:11:9: unable to find CPU model 'rv46'"),
         ("harts = 1", "harts = 5", "p.toml:12:9: 5 harts, but this machine takes from 1 to 4"),
