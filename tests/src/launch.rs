@@ -104,13 +104,13 @@ impl Launch {
         Machine::start(self.command(), Wiring::Terminal)
     }
 
-    /// Starts it with its console on a socket.
+    /// Starts it with its console on a socket; it waits for us to connect before it runs.
     #[track_caller]
     pub fn start_on_socket(self) -> Machine {
         static STARTED: AtomicU32 = AtomicU32::new(0);
         let name = format!("hartwright-{}-{}", std::process::id(), STARTED.fetch_add(1, Ordering::Relaxed));
         let path = std::env::temp_dir().join(name);
-        let chardev = format!("socket,id=console,path={},server=on,wait=off", path.display());
+        let chardev = format!("socket,id=console,path={},server=on,wait=on", path.display());
         let launch =
             self.option("-chardev", chardev).option("-serial", "chardev:console").option("-monitor", "none");
         Machine::start(launch.command(), Wiring::Socket(path))

@@ -77,7 +77,7 @@ fn linux_uses_a_machine_whose_uart_moved_and_which_has_a_second() {
         .kernel(guest("linux", "vmlinux"))
         .initrd(guest("busybox", "initrd.gz"))
         .start();
-    machine.patience(400).expect_match(r"Platform Console Device +: (ns16550|uart8250)\r");
+    machine.patience(120).expect_match(r"Platform Console Device +: (ns16550|uart8250)\r");
     machine.expect("10010000.serial: ttyS0 at MMIO 0x10010000 (irq = ");
     machine.expect("10020000.serial: ttyS1 at MMIO 0x10020000 (irq = ");
     machine.expect(MARKER).expect(SHELL);

@@ -1,7 +1,7 @@
 //! Debian's kernel comes up to a shell, sees the harts and the memory, and switches the machine off.
 #![forbid(unsafe_code)]
 
-use hartwright_tests::{Launch, Machine, SHELL as PROMPT, guest};
+use hartwright_tests::{Launch, Machine, SHELL as PROMPT, guest, peer};
 use xtask::initramfs::MARKER;
 
 /// What all boots of this kernel have in common.
@@ -14,7 +14,7 @@ fn linux() -> Launch {
 }
 
 fn reach_shell(machine: &mut Machine) {
-    machine.patience(400).expect("Linux version 6.").expect(MARKER).expect(PROMPT);
+    machine.patience(120).expect("Linux version 6.").expect(MARKER).expect(PROMPT);
     machine.patience(60);
 }
 
@@ -59,7 +59,9 @@ fn four_harts_are_four_processors_on_four_threads() {
     let mut threads: Vec<_> =
         machine.threads().into_iter().filter(|name| name.starts_with("hart ")).collect();
     threads.sort();
-    assert_eq!(threads, ["hart 0", "hart 1", "hart 2", "hart 3"]);
+    if peer().is_none() {
+        assert_eq!(threads, ["hart 0", "hart 1", "hart 2", "hart 3"]);
+    }
     let worked =
         machine.ask("for i in 0 1 2 3; do taskset -p $((1<<i)) $$ >&-; cat /proc/self/stat; done", PROMPT);
     let on: Vec<_> = worked.lines().filter_map(|line| line.split(' ').nth(38)).collect();
@@ -69,6 +71,9 @@ fn four_harts_are_four_processors_on_four_threads() {
 
 #[test]
 fn the_largest_cpu_model_boots_too() {
+    if peer().is_some() {
+        return; // 7.2 has none of that name.
+    }
     let mut machine = linux().option("-cpu", "max").harts(2).start();
     reach_shell(&mut machine);
     let processors = machine.ask("cat /proc/cpuinfo", PROMPT);
@@ -90,7 +95,7 @@ fn reboot_starts_the_machine_again() {
 fn no_reboot_turns_the_guest_s_reset_into_an_end() {
     let mut machine =
         linux().argument("-no-reboot").append("console=ttyS0 panic=-1 rdinit=/nonexistent").start();
-    machine.patience(400).expect("Kernel panic");
+    machine.patience(120).expect("Kernel panic");
     assert_eq!(machine.wait_exit(), 0);
 }
 

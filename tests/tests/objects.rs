@@ -10,12 +10,12 @@ fn monitor(launch: Launch) -> Machine {
     machine
 }
 
-/// `param` with more text at the end of its description, which is the properties of its last device, the UART.
-fn edited(folder: &Scratch, more: &str) -> Launch {
+/// `param` whose UART, the last device of its description, has `properties`.
+fn edited(folder: &Scratch, properties: &str) -> Launch {
     let to = folder.path("p.toml");
     let outcome = Launch::program().option("-machine", format!("param,dumpspec={}", to.display())).run();
     assert_eq!(outcome.code, Some(0), "{}", outcome.errors);
-    let file = folder.file("p.toml", folder.text("p.toml") + more);
+    let file = folder.file("p.toml", folder.text("p.toml") + &format!("properties = {{ {properties} }}\n"));
     Launch::program().option("-machine", file).argument("-nographic")
 }
 
@@ -48,7 +48,7 @@ fn every_object_is_in_the_tree_with_its_type() {
 #[test]
 fn a_property_comes_from_the_description_an_added_device_or_for_all_of_a_type() {
     let folder = Scratch::default();
-    let mut machine = monitor(edited(&folder, "clock-frequency = 1_000_000\n"));
+    let mut machine = monitor(edited(&folder, "clock-frequency = 1_000_000"));
     let tree = machine.ask("info qtree", MONITOR);
     assert!(tree.contains("clock-frequency = 1000000 (0xf4240)"), "{tree}");
 
@@ -78,10 +78,10 @@ fn a_property_of_the_wrong_type_is_refused_by_name() {
         refused(Launch::machine().option("-global", format!("ns16550a.{wrong}")), why);
     }
     for (wrong, why) in [
-        ("clock-frequency = \"fast\"", "clock-frequency"),
-        ("reg-shift = true", "reg-shift"),
-        ("reg-shift = 256", "reg-shift"),
-        ("baud = 9600", "baud"),
+        ("clock-frequency = \"fast\"", "'clock-frequency' expects uint32"),
+        ("reg-shift = true", "'reg-shift' expects uint8"),
+        ("reg-shift = 256", "reg-shift doesn't take value 256 (minimum: 0, maximum: 255)"),
+        ("baud = 9600", "Property 'serial-mm.baud' not found"),
     ] {
         refused(edited(&folder, wrong), why);
     }

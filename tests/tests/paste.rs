@@ -35,7 +35,7 @@ fn paste(machine: &mut Machine, text: &[u8]) -> std::thread::JoinHandle<std::io:
 
 /// Lets Linux hash what it reads.
 fn into_linux(mut machine: Machine) {
-    machine.patience(400).expect(MARKER).expect(SHELL);
+    machine.patience(120).expect(MARKER).expect(SHELL);
     let text = mebibyte();
     machine.send("stty raw -echo; echo re''ady; head -c 1048576 | sha256sum\r").expect("ready");
     let sent = paste(&mut machine, &text);
@@ -46,11 +46,12 @@ fn into_linux(mut machine: Machine) {
 /// Lets our firmware send back what it reads, with a pause after each byte: a host that writes
 /// thousands of times as fast must be held back, and its bytes must wait in order.
 fn into_a_slow_reader(mut machine: Machine) {
-    machine.patience(400).expect(FIRMWARE);
+    machine.patience(20).expect(FIRMWARE);
     let text = mebibyte();
-    machine.send("mirror 1048576 3\r").expect("mirror 1048576 3\r\n");
+    machine.send("mirror 1048576 3\r").expect("mirror 1048576 3").expect("\n");
     let sent = paste(&mut machine, &text);
-    let echoed = machine.expect_before("\r\nhartwright> ");
+    let echoed = machine.patience(100).expect_before("\r");
+    machine.expect(FIRMWARE);
     assert_eq!(echoed.len(), text.len());
     assert_eq!(sha256(echoed.as_bytes()), sha256(&text));
     sent.join().expect("writing does not panic").expect("the console takes all");

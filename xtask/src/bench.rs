@@ -5,7 +5,7 @@
 
 use crate::{
     cache::{Cache, sha256},
-    cargo, target, workspace,
+    cargo, debian, target, workspace,
 };
 use anyhow::{Context, Result, bail, ensure};
 use nix::sys::resource::{UsageWho, getrusage};
@@ -33,6 +33,13 @@ const PROGRAMS: &[Program] = &[
     },
 ];
 
+/// Debian packages, each with a program that tells whether it is there: the peer, and what builds CoreMark.
+const PACKAGES: &[(&str, &str)] = &[
+    ("qemu-system-misc", "qemu-system-riscv64"),
+    ("gcc-riscv64-linux-gnu", "riscv64-linux-gnu-gcc"),
+    ("python3-pip", "pip3"),
+];
+
 /// Times the programs `names`, or all, over `rounds` rounds, and prints a row for each.
 pub fn run(names: &[String], rounds: usize) -> Result<()> {
     for name in names {
@@ -42,6 +49,7 @@ pub fn run(names: &[String], rounds: usize) -> Result<()> {
             list()
         );
     }
+    debian::install_missing(PACKAGES)?;
     let built = cargo().args(["build", "--release", "--package", "hartwright"]).status();
     ensure!(built.context("cannot start cargo")?.success(), "hartwright does not build");
     let ours = (target().join("release/hartwright"), "param");

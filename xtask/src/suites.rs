@@ -45,6 +45,8 @@ const SUITES: &[Suite] = &[
 /// Debian packages, each with a program that tells whether it is there.
 const PACKAGES: &[(&str, &str)] = &[
     ("gcc", "cc"),
+    // softfloat-wrapper, our second opinion about floating point, is C that cmake builds.
+    ("cmake", "cmake"),
     ("gcc-riscv64-linux-gnu", "riscv64-linux-gnu-gcc"),
     ("binutils-riscv64-linux-gnu", "riscv64-linux-gnu-objcopy"),
     ("gdb-multiarch", "gdb-multiarch"),
@@ -148,23 +150,34 @@ fn doctests(_: bool) -> Result<Count> {
     counted(cargo().args(arguments))
 }
 
-fn machines(_: bool) -> Result<Count> {
+fn machines(full: bool) -> Result<Count> {
     let (built, _) = watch(cargo().args(["build", "--release", "--package", "hartwright"]))?;
     ensure!(built, "hartwright does not build");
-    counted(whole_machines().env("HARTWRIGHT_BIN", target().join("release/hartwright")))
+    counted(
+        whole_machines(full, &["--lib", "--tests"])
+            .env("HARTWRIGHT_BIN", target().join("release/hartwright")),
+    )
 }
 
-fn peer(_: bool) -> Result<Count> {
-    counted(whole_machines().env("HARTWRIGHT_PEER", "qemu"))
+fn peer(full: bool) -> Result<Count> {
+    counted(whole_machines(full, &PEER_TESTS).env("HARTWRIGHT_PEER", "qemu"))
 }
 
-fn whole_machines() -> Command {
+/// The tests that are about what both emulators are.
+const PEER_TESTS: [&str; 8] =
+    ["--test", "bad_input", "--test", "gdb", "--test", "linux_shell", "--test", "opensbi_uboot"];
+
+fn whole_machines(full: bool, targets: &[&str]) -> Command {
     let mut command = cargo();
-    match debian::has_program("cargo-nextest") {
-        true => command.args(["nextest", "run", "--status-level", "all", "--final-status-level", "slow"]),
-        false => command.args(["test", "--lib", "--tests"]),
-    };
-    command.args(["--no-fail-fast", "--package", "hartwright-tests"]);
+    if debian::has_program("cargo-nextest") {
+        command.args(["nextest", "run", "--status-level", "all", "--final-status-level", "slow"]);
+        command.args(["--no-fail-fast", "--package", "hartwright-tests"]).args(targets);
+        command.args(full.then_some(["--run-ignored", "all"]).iter().flatten());
+    } else {
+        command.args(["test", "--no-fail-fast", "--package", "hartwright-tests"]).args(targets);
+        // As many at a time as .config/nextest.toml says.
+        command.args(["--", "--test-threads=2"]).args(full.then_some("--include-ignored"));
+    }
     command
 }
 
