@@ -184,17 +184,18 @@ impl<W: Width> Reader for Now<'_, W> {
     }
     #[inline(always)]
     fn load_float(self, fmt: Fmt, addr: Reg<W>) -> Result<u64, Stop> {
-        /// The bits above a single-precision value in its box (unprivileged spec, D).
-        const BOX: u64 = !0 << 32;
         let (hart, addr) = (&self.0.hart, addr.0.to_u64());
-        match fmt {
-            Fmt::S => self.check(hart.load::<u32>(addr)).map(|v| BOX | u64::from(v)),
-            Fmt::D => self.check(hart.load::<u64>(addr)),
-        }
+        let raw = match fmt {
+            Fmt::H => hart.load::<u16>(addr).map(u64::from),
+            Fmt::S => hart.load::<u32>(addr).map(u64::from),
+            Fmt::D => hart.load::<u64>(addr),
+        };
+        self.check(raw).map(|raw| fmt.boxed(raw))
     }
     #[inline(always)]
     fn store_float(self, fmt: Fmt, addr: Reg<W>, v: u64) -> Result<(), Stop> {
         match fmt {
+            Fmt::H => self.put(addr, v as u16),
             Fmt::S => self.put(addr, v as u32),
             Fmt::D => self.put(addr, v),
         }
@@ -247,7 +248,7 @@ impl<W: Width> Reader for Now<'_, W> {
         self.legal(self.0.hart.fp(op, fmt, rm, args))
     }
     fn fp_test(self, op: FpTest, fmt: Fmt, a: u64, b: u64) -> Reg<W> {
-        Reg(W::from_u64(self.0.hart.fp_test(op, fmt, a, b)))
+        self.constant(self.0.hart.fp_test(op, fmt, a, b) as i64)
     }
     fn fp_to_int(self, to: Int, fmt: Fmt, rm: u8, a: u64) -> Result<Reg<W>, Stop> {
         let value = self.legal(self.0.hart.fp_to_int(to, fmt, rm, a))?;
@@ -261,17 +262,21 @@ impl<W: Width> Reader for Now<'_, W> {
     }
     #[inline(always)]
     fn float_bits(self, fmt: Fmt, a: u64) -> Reg<W> {
-        self.constant(match fmt {
-            Fmt::S => (a as i32).into(),
-            Fmt::D => a as i64,
-        })
+        self.constant(fmt.extend(a))
     }
     #[inline(always)]
     fn bits_float(self, fmt: Fmt, a: Reg<W>) -> u64 {
-        match fmt {
-            Fmt::S => !0 << 32 | a.0.to_u64() & 0xffff_ffff,
-            Fmt::D => a.0.to_u64(),
-        }
+        fmt.boxed(a.0.to_u64())
+    }
+    #[inline(always)]
+    fn float_constant(self, fmt: Fmt, bits: u64) -> u64 {
+        fmt.boxed(bits)
+    }
+    fn float_high(self, a: u64) -> Reg<W> {
+        self.constant(a as i64 >> 32)
+    }
+    fn float_pair(self, low: Reg<W>, high: Reg<W>) -> u64 {
+        high.0.to_u64() << 32 | low.0.to_u64() & 0xffff_ffff
     }
 
     fn csr(self, csr: u16, op: CsrOp, v: Reg<W>, read: bool, write: bool) -> Result<Reg<W>, Stop> {

@@ -38,6 +38,8 @@ const OLD: &[Ext] = &[
     Ext::Zbc,
     Ext::Zbs,
     Ext::Svinval,
+    Ext::Zfhmin,
+    Ext::Zfh,
 ];
 /// What the newer one knows besides.
 const NEW: &[Ext] =
@@ -115,7 +117,7 @@ fn one(battery: &mut Battery, rng: &mut Rng, before: &[u8], raw: u32, name: &str
     battery.code(&code);
     let mut case = Case {
         name: format!(
-            "{name} {raw:#010x} ({})",
+            "{name} {raw:#010x} (after {before:02x?}: {})",
             d.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
         ),
         pc,
@@ -199,7 +201,7 @@ fn old_ways(case: &Case, ours: &Outcome, theirs: &Outcome) -> bool {
 #[track_caller]
 fn compare(battery: &mut Battery, qemu: &Qemu) -> usize {
     let ours = battery.run_here(model("max"));
-    let cpu = if qemu.version < 8 { "rv64,svinval=on" } else { "max,zama16b=false" };
+    let cpu = if qemu.version < 8 { "rv64,svinval=on,Zfh=on" } else { "max,zama16b=false" };
     let theirs = qemu.run(battery.image(), cpu);
     let excused = |case: &Case, ours: &Outcome, theirs: &Outcome| {
         in_vain(case, ours, theirs) || qemu.version < 8 && old_ways(case, ours, theirs)

@@ -54,7 +54,7 @@ fn what_a_cpu_has_not_does_not_decode() {
 }
 
 /// What binutils 2.40 does not know.
-const TOO_NEW: &[Ext] = &[Ext::Zicond, Ext::Zihintntl, Ext::Zimop, Ext::Zcb, Ext::Zcmop];
+const TOO_NEW: &[Ext] = &[Ext::Zicond, Ext::Zihintntl, Ext::Zimop, Ext::Zcb, Ext::Zcmop, Ext::Zfa];
 
 /// Decodes what binutils knows.
 fn known_there() -> Decoder {
@@ -63,7 +63,7 @@ fn known_there() -> Decoder {
 
 /// What binutils is told that the words are made of; without, it knows but the oldest extensions.
 const MARCH: &str =
-    "-march=rv64gc_zicbom_zicbop_zicboz_zihintpause_zawrs_zba_zbb_zbc_zbs_svinval_zicsr_zifencei";
+    "-march=rv64gc_zicbom_zicbop_zicboz_zihintpause_zawrs_zba_zbb_zbc_zbs_svinval_zicsr_zifencei_zfh";
 
 /// What binutils makes of some words of `len` bytes each: a text a word, `None` where it knows none. `None` at all
 /// if it is not installed.
@@ -180,7 +180,8 @@ fn on_purpose(ours: Option<&Decoded>, theirs: Option<&str>) -> bool {
     let known = |mnemonic| rows().any(|(_, insn)| insn.mnemonic == mnemonic);
     match (ours.map(Decoded::insn), theirs) {
         (Some(insn), None) => {
-            let exact = ["fcvt.d.w", "fcvt.d.wu", "fcvt.d.s"].contains(&insn.mnemonic);
+            let exact =
+                ["fcvt.d.w", "fcvt.d.wu", "fcvt.d.s", "fcvt.s.h", "fcvt.d.h"].contains(&insn.mnemonic);
             exact || insn.mnemonic.starts_with("fence")
         }
         (None, Some(text)) => !text.split(' ').next().is_some_and(known),

@@ -2,7 +2,7 @@
 
 use crate::{csr::Illegal, hart::Hart, status::MSTATUS_FS};
 use hartwright_ir::{Fmt, Fp, FpTest, Int, Width};
-use hartwright_softfp::{self as softfp, F32, F64, Flags, Format, Rounding};
+use hartwright_softfp::{self as softfp, F16, F32, F64, Flags, Format, Rounding};
 
 impl<W: Width> Hart<W> {
     /// Whether `mstatus.FS` lets floating-point instructions run.
@@ -14,13 +14,15 @@ impl<W: Width> Hart<W> {
     /// Computes on boxed operands, with the rounding mode of the instruction.
     pub fn fp(&self, op: Fp, fmt: Fmt, rm: u8, args: [u64; 3]) -> Result<u64, Illegal> {
         match fmt {
-            Fmt::S => self.compute::<F32>(op, rm, args, 1 << 31),
-            Fmt::D => self.compute::<F64>(op, rm, args, 1 << 63),
+            Fmt::H => self.compute::<F16>(op, rm, args),
+            Fmt::S => self.compute::<F32>(op, rm, args),
+            Fmt::D => self.compute::<F64>(op, rm, args),
         }
     }
 
     #[inline]
-    fn compute<F: Format>(&self, op: Fp, rm: u8, args: [u64; 3], sign: u64) -> Result<u64, Illegal> {
+    fn compute<F: Format>(&self, op: Fp, rm: u8, args: [u64; 3]) -> Result<u64, Illegal> {
+        let sign = F::SIGN;
         let [a, b, c] = args.map(softfp::unbox::<F>);
         let rounding = || self.rounding(rm);
         let (value, flags) = match op {
@@ -35,6 +37,10 @@ impl<W: Width> Hart<W> {
             Fp::Nmadd => softfp::fma::<F>(a ^ sign, b, c ^ sign, rounding()?),
             Fp::Min => softfp::min::<F>(a, b),
             Fp::Max => softfp::max::<F>(a, b),
+            Fp::Minm => softfp::minm::<F>(a, b),
+            Fp::Maxm => softfp::maxm::<F>(a, b),
+            Fp::Round => softfp::round_to_int::<F>(a, rounding()?, false),
+            Fp::RoundNx => softfp::round_to_int::<F>(a, rounding()?, true),
             Fp::Sgnj => (a & !sign | b & sign, Flags::NONE),
             Fp::Sgnjn => (a & !sign | !b & sign, Flags::NONE),
             Fp::Sgnjx => (a ^ b & sign, Flags::NONE),
@@ -46,6 +52,7 @@ impl<W: Width> Hart<W> {
     /// Compares or classifies boxed operands.
     pub fn fp_test(&self, op: FpTest, fmt: Fmt, a: u64, b: u64) -> u64 {
         match fmt {
+            Fmt::H => self.test::<F16>(op, a, b),
             Fmt::S => self.test::<F32>(op, a, b),
             Fmt::D => self.test::<F64>(op, a, b),
         }
@@ -57,6 +64,9 @@ impl<W: Width> Hart<W> {
             FpTest::Eq => softfp::eq::<F>(a, b),
             FpTest::Lt => softfp::lt::<F>(a, b),
             FpTest::Le => softfp::le::<F>(a, b),
+            FpTest::Ltq => softfp::ltq::<F>(a, b),
+            FpTest::Leq => softfp::leq::<F>(a, b),
+            FpTest::Modular => softfp::fcvtmod_w_d(a),
             FpTest::Class => (softfp::classify::<F>(a), Flags::NONE),
         };
         self.raise(flags);
@@ -66,6 +76,7 @@ impl<W: Width> Hart<W> {
     /// Converts a boxed value to an integer, sign-extended to 64 bits.
     pub fn fp_to_int(&self, to: Int, fmt: Fmt, rm: u8, a: u64) -> Result<u64, Illegal> {
         match fmt {
+            Fmt::H => self.to_int::<F16>(to, rm, a),
             Fmt::S => self.to_int::<F32>(to, rm, a),
             Fmt::D => self.to_int::<F64>(to, rm, a),
         }
@@ -86,6 +97,7 @@ impl<W: Width> Hart<W> {
     /// Converts an integer in the low bits of `a` to a boxed value.
     pub fn int_to_fp(&self, from: Int, fmt: Fmt, rm: u8, a: u64) -> Result<u64, Illegal> {
         match fmt {
+            Fmt::H => self.of_int::<F16>(from, rm, a),
             Fmt::S => self.of_int::<F32>(from, rm, a),
             Fmt::D => self.of_int::<F64>(from, rm, a),
         }
@@ -105,14 +117,22 @@ impl<W: Width> Hart<W> {
 
     /// Converts a boxed value to another format.
     pub fn fp_to_fp(&self, from: Fmt, to: Fmt, rm: u8, a: u64) -> Result<u64, Illegal> {
-        let rounding = self.rounding(rm)?;
-        let (value, flags) = match (from, to) {
-            (Fmt::D, Fmt::S) => softfp::convert::<F64, F32>(a, rounding),
-            (Fmt::S, Fmt::D) => softfp::convert::<F32, F64>(softfp::unbox::<F32>(a), rounding),
-            _ => (a, Flags::NONE),
+        match from {
+            Fmt::H => self.converted::<F16>(to, rm, a),
+            Fmt::S => self.converted::<F32>(to, rm, a),
+            Fmt::D => self.converted::<F64>(to, rm, a),
+        }
+    }
+
+    fn converted<F: Format>(&self, to: Fmt, rm: u8, a: u64) -> Result<u64, Illegal> {
+        let (a, rounding) = (softfp::unbox::<F>(a), self.rounding(rm)?);
+        let (value, flags) = match to {
+            Fmt::H => softfp::convert::<F, F16>(a, rounding),
+            Fmt::S => softfp::convert::<F, F32>(a, rounding),
+            Fmt::D => softfp::convert::<F, F64>(a, rounding),
         };
         self.raise(flags);
-        Ok(if to == Fmt::S { softfp::box_::<F32>(value) } else { value })
+        Ok(to.boxed(value))
     }
 
     /// The rounding mode `rm` of an instruction means; the reserved ones are illegal, in `frm` too.

@@ -145,10 +145,43 @@ pub struct Order {
 /// A floating-point format (the `fmt` field of the unprivileged spec, F).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fmt {
+    /// binary16.
+    H,
     /// binary32.
     S,
     /// binary64.
     D,
+}
+
+impl Fmt {
+    /// Bits.
+    pub const fn bits(self) -> u32 {
+        match self {
+            Fmt::H => 16,
+            Fmt::S => 32,
+            Fmt::D => 64,
+        }
+    }
+
+    /// The low bits of `raw` as a 64-bit register holds them: with ones above (unprivileged spec, D).
+    #[inline(always)]
+    pub const fn boxed(self, raw: u64) -> u64 {
+        match self {
+            Fmt::H => !0 << 16 | raw & 0xffff,
+            Fmt::S => !0 << 32 | raw & 0xffff_ffff,
+            Fmt::D => raw,
+        }
+    }
+
+    /// The low bits of a 64-bit register, sign-extended.
+    #[inline(always)]
+    pub const fn extend(self, register: u64) -> i64 {
+        match self {
+            Fmt::H => register as i16 as i64,
+            Fmt::S => register as i32 as i64,
+            Fmt::D => register as i64,
+        }
+    }
 }
 
 /// A floating-point operation with a floating-point result. Operands it has not are ignored.
@@ -166,6 +199,13 @@ pub enum Fp {
     Nmadd,
     Min,
     Max,
+    /// The smaller, or the canonical NaN if there is a NaN (unprivileged spec, Zfa).
+    Minm,
+    Maxm,
+    /// To an integer of the same format (Zfa).
+    Round,
+    /// The same, raising the inexact flag.
+    RoundNx,
     Sgnj,
     Sgnjn,
     Sgnjx,
@@ -178,7 +218,12 @@ pub enum FpTest {
     Eq,
     Lt,
     Le,
+    /// As `Lt`, and quiet NaNs raise nothing (Zfa).
+    Ltq,
+    Leq,
     Class,
+    /// The low 32 bits of a double-precision value's integer, however large it is, sign-extended (Zfa).
+    Modular,
 }
 
 /// An integer that floating point is converted to or from.

@@ -77,6 +77,13 @@ pub trait Reader: Copy {
     /// The low bits as a register's contents, boxed.
     fn bits_float(self, fmt: Fmt, a: Self::Value) -> Self::Float;
 
+    /// A known floating-point value, boxed.
+    fn float_constant(self, fmt: Fmt, bits: u64) -> Self::Float;
+    /// Bits 63 to 32 of a floating-point register, sign-extended.
+    fn float_high(self, a: Self::Float) -> Self::Value;
+    /// A floating-point register's contents, of the low 32 bits of two registers.
+    fn float_pair(self, low: Self::Value, high: Self::Value) -> Self::Float;
+
     /// Reads and changes a CSR; gives what it held. `read` and `write` say whether the instruction does either,
     /// as the unprivileged spec (Zicsr) tells from its register numbers.
     fn csr(

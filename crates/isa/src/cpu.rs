@@ -73,6 +73,7 @@ pub const MODELS: &[CpuModel] = &[
             .with(Ext::Zicbop)
             .with(Ext::Zicboz)
             .with(Ext::Zawrs)
+            .with(Ext::Zfa)
             .with(Ext::Sstc)
             .with(Ext::Svadu)
             .complete(64),
@@ -122,7 +123,7 @@ mod tests {
         let rv64 = CpuModel::find("rv64").unwrap();
         assert_eq!(
             rv64.isa_string(),
-            "rv64imafdc_zicbom_zicbop_zicboz_zicntr_zicsr_zifencei_zihintntl_zihintpause_zihpm_zmmul_zaamo_zalrsc_zawrs_zca_zcd_zba_zbb_zbc_zbs_sstc_svadu"
+            "rv64imafdc_zicbom_zicbop_zicboz_zicntr_zicsr_zifencei_zihintntl_zihintpause_zihpm_zmmul_zaamo_zalrsc_zawrs_zfa_zca_zcd_zba_zbb_zbc_zbs_sstc_svadu"
         );
         assert_eq!(rv64.misa(), 0x8000_0000_0014_112f);
     }

@@ -26,6 +26,9 @@ extensions! {
     Zaamo       "zaamo"       12 [];
     Zalrsc      "zalrsc"      12 [];
     Zawrs       "zawrs"       12 [];
+    Zfa         "zfa"         13 [F];
+    Zfh         "zfh"         13 [Zfhmin];
+    Zfhmin      "zfhmin"      13 [F];
     Zca         "zca"         15 [];
     Zcb         "zcb"         15 [Zca];
     Zcd         "zcd"         15 [Zca, D];

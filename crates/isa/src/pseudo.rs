@@ -1,6 +1,6 @@
 //! Assembly text: operands as binutils writes them, and the pseudo-instructions people read.
 
-use crate::{FLOAT_NAMES, INT_NAMES, csr, decode::Decoded};
+use crate::{FLOAT_NAMES, INT_NAMES, csr, decode::Decoded, extensions::zfa};
 
 /// Mnemonic and operands of an instruction.
 pub(crate) fn assembly(d: &Decoded) -> (&'static str, String) {
@@ -53,6 +53,7 @@ fn operands(d: &Decoded) -> String {
         "hi" => format!("{:#x}", d.imm as u32 >> 12),
         "shamt" => format!("{:#x}", d.imm),
         "uimm" => d.rs1.to_string(),
+        "fli" => zfa::constant_name(d.rs1).into(),
         "csr" => csr_name(d.imm),
         "pred" => fence_set(d.raw >> 24),
         "succ" => fence_set(d.raw >> 20),

@@ -200,8 +200,10 @@ impl Decoded {
 }
 
 /// The format named by the letter of a mnemonic's suffix.
+pub(crate) const H: Fmt = Fmt::H;
+/// See [`H`].
 pub(crate) const S: Fmt = Fmt::S;
-/// See [`S`].
+/// See [`H`].
 pub(crate) const D: Fmt = Fmt::D;
 
 /// Reads a bit pattern at compile time; a row that has not `bits` bits does not build.
@@ -256,6 +258,9 @@ macro_rules! operand {
     ($d:ident $r:ident uimm) => {
         $r.constant($d.rs1.into())
     };
+    ($d:ident $r:ident fli) => {
+        $d.rs1
+    };
     ($d:ident $r:ident zero) => {
         $r.constant(0)
     };
@@ -307,7 +312,7 @@ macro_rules! instructions {
         #[allow(unused_imports, reason = "not every table uses every name")]
         pub(crate) mod $table {
             use super::*;
-            use crate::{row::{Format, Handlers, Insn, Meaning, Widths, operand, pattern, S, D}, decode::Decoded, Ext};
+            use crate::{row::{Format, Handlers, Insn, Meaning, Widths, operand, pattern, H, S, D}, decode::Decoded, Ext};
             use hartwright_ir::{Amo, Bin::*, Cbo, CsrOp, Fp, FpTest, Int, Mem::*, Reader, System, Un, Value};
 
             const NEEDS: &[Ext] = &[$(Ext::$ext),+];

@@ -221,7 +221,15 @@ impl Rng {
     /// A register of floating point: of either format, likely at an edge, sometimes ill boxed.
     pub(crate) fn float(&mut self) -> u64 {
         let boxed = |bits: u64| !0 << 32 | bits & 0xffff_ffff;
-        match self.below(10) {
+        let half = |bits: u64| !0 << 16 | bits & 0xffff;
+        match self.below(13) {
+            10 => half(self.next()),
+            11 => {
+                half(self.pick(&[
+                    0, 0x8000, 0x3c00, 0xbc00, 0x7c00, 0xfc00, 0x7e00, 0x7d00, 1, 0x3ff, 0x400, 0x7bff,
+                ]))
+            }
+            12 => half(self.next() & 0x87ff | 0x3800),
             0 => self.next(),
             1 => boxed(self.next()),
             2 => boxed(self.pick(&[0, 0x8000_0000, 0x3f80_0000, 0xbf80_0000, 0x7f80_0000, 0xff80_0000])),

@@ -7,7 +7,8 @@ use crate::row::{Handlers, Insn};
 use hartwright_ir::Reader;
 
 tables! {
-    i::all, i::rv64, zmmul::all, zmmul::rv64, m::all, m::rv64, zalrsc::all, zalrsc::rv64, zaamo::all, zaamo::rv64, f::all, f::rv64, d::all, d::rv64,
+    i::all, i::rv64, zmmul::all, zmmul::rv64, m::all, m::rv64, zalrsc::all, zalrsc::rv64, zaamo::all, zaamo::rv64, f::all, f::rv64, d::all, d::rv64, zfhmin::all, zfhmin::double, zfh::all, zfh::rv64,
+    zfa::single, zfa::double, zfa::half, zfa::rv32,
     zicsr::all, zifencei::all, zihintpause::all, zihintntl::all, zimop::all, zawrs::all, zicond::all, zicbom::all, zicbop::all, zicboz::all,
     zba::all, zba::rv64, zbb::all, zbb::rv32, zbb::rv64, zbc::all, zbs::all, zbs::rv64,
     privileged::all, svinval::all,
@@ -26,6 +27,9 @@ mod zba;
 mod zbb;
 mod zbc;
 mod zbs;
+pub(crate) mod zfa;
+mod zfh;
+mod zfhmin;
 mod zicbom;
 mod zicbop;
 mod zicboz;
