@@ -34,6 +34,7 @@ const SUITES: &[Suite] = &[
     Suite { name: "format",   about: "rustfmt has nothing to change",                            full: false, run: format },
     Suite { name: "clippy",   about: "clippy has nothing to say",                                full: false, run: clippy },
     Suite { name: "docs",     about: "the documentation builds, its links lead somewhere",       full: false, run: docs },
+    Suite { name: "build",    about: "the release builds: machines and installing use it",       full: false, run: build },
     Suite { name: "unit",     about: "tests of the crates, and of the house rules",              full: false, run: unit },
     Suite { name: "doctests", about: "the documentation's examples",                             full: false, run: doctests },
     Suite { name: "machines", about: "whole machines: firmware, U-Boot, Linux, consoles",        full: false, run: machines },
@@ -150,9 +151,12 @@ fn doctests(_: bool) -> Result<Count> {
     counted(cargo().args(arguments))
 }
 
+fn build(_: bool) -> Result<Count> {
+    Ok(Count::one(watch(cargo().args(["build", "--release", "--package", "hartwright"]))?.0))
+}
+
 fn machines(full: bool) -> Result<Count> {
-    let (built, _) = watch(cargo().args(["build", "--release", "--package", "hartwright"]))?;
-    ensure!(built, "hartwright does not build");
+    ensure!(build(full)?.failed == 0, "hartwright does not build");
     counted(
         whole_machines(full, &["--lib", "--tests"])
             .env("HARTWRIGHT_BIN", target().join("release/hartwright")),
