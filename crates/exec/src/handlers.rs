@@ -3,7 +3,7 @@
 use crate::core::{Core, Stop};
 use hartwright_hart::{Cause, Illegal, Privilege, Trap, status};
 use hartwright_ir::{
-    Amo, Bin, Cbo, CsrOp, Fmt, Fp, FpTest, Int, Mem, Order, Reader, System, Un, Value, Width,
+    Amo, Bin, Cbo, Crypto, CsrOp, Fmt, Fp, FpTest, Int, Mem, Order, Reader, System, Un, Value, Width,
 };
 use hartwright_isa::Ext;
 use hartwright_mem::Word;
@@ -43,6 +43,9 @@ impl<W: Width> Value for Reg<W> {
     #[inline(always)]
     fn un32(self, f: Un) -> Self {
         Reg(W::from_i64((u32::un(f, self.0.to_u64() as u32) as i32).into()))
+    }
+    fn crypto(self, f: Crypto, rhs: Self) -> Self {
+        Reg(f.eval(self.0, rhs.0))
     }
     #[inline(always)]
     fn select(self, a: Self, b: Self) -> Self {
@@ -282,6 +285,10 @@ impl<W: Width> Reader for Now<'_, W> {
     fn csr(self, csr: u16, op: CsrOp, v: Reg<W>, read: bool, write: bool) -> Result<Reg<W>, Stop> {
         let old = self.legal(self.0.hart.access_csr(csr, op, v.0.to_u64(), read, write))?;
         Ok(self.constant(old as i64))
+    }
+
+    fn reserved<T>(self) -> Result<T, Stop> {
+        Err(self.illegal())
     }
 
     fn system(self, op: System) -> Result<(), Stop> {

@@ -40,6 +40,8 @@ const OLD: &[Ext] = &[
     Ext::Svinval,
     Ext::Zfhmin,
     Ext::Zfh,
+    Ext::Zkn,
+    Ext::Zks,
 ];
 /// What the newer one knows besides.
 const NEW: &[Ext] =
@@ -201,7 +203,7 @@ fn old_ways(case: &Case, ours: &Outcome, theirs: &Outcome) -> bool {
 #[track_caller]
 fn compare(battery: &mut Battery, qemu: &Qemu) -> usize {
     let ours = battery.run_here(model("max"));
-    let cpu = if qemu.version < 8 { "rv64,svinval=on,Zfh=on" } else { "max,zama16b=false" };
+    let cpu = if qemu.version < 8 { "rv64,svinval=on,Zfh=on,zkn=on,zks=on" } else { "max,zama16b=false" };
     let theirs = qemu.run(battery.image(), cpu);
     let excused = |case: &Case, ours: &Outcome, theirs: &Outcome| {
         in_vain(case, ours, theirs) || qemu.version < 8 && old_ways(case, ours, theirs)

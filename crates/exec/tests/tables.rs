@@ -63,7 +63,7 @@ fn known_there() -> Decoder {
 
 /// What binutils is told that the words are made of; without, it knows but the oldest extensions.
 const MARCH: &str =
-    "-march=rv64gc_zicbom_zicbop_zicboz_zihintpause_zawrs_zba_zbb_zbc_zbs_svinval_zicsr_zifencei_zfh";
+    "-march=rv64gc_zicbom_zicbop_zicboz_zihintpause_zawrs_zba_zbb_zbc_zbs_svinval_zicsr_zifencei_zfh_zk_zks";
 
 /// What binutils makes of some words of `len` bytes each: a text a word, `None` where it knows none. `None` at all
 /// if it is not installed.
@@ -118,6 +118,8 @@ fn plain(d: &Decoded) -> String {
         "hi" => format!("{:#x}", d.imm as u32 >> 12),
         "shamt" => format!("{:#x}", d.imm),
         "uimm" => d.rs1.to_string(),
+        "bs" => format!("{:#x}", d.raw >> 30),
+        "rnum" => format!("{:#x}", d.raw >> 20 & 15),
         "csr" => CSR.into(),
         "pred" => set(d.raw >> 24),
         "succ" => set(d.raw >> 20),

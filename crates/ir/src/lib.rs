@@ -5,10 +5,12 @@
 
 #![forbid(unsafe_code)]
 
+mod crypto;
 mod ops;
 mod reader;
 mod width;
 
+pub use crypto::{Aes, Crypto, Sha};
 pub use ops::{Amo, Bin, Cbo, CsrOp, Fmt, Fp, FpTest, Int, Mem, Order, System, Un};
 pub use reader::{Reader, Value};
 pub use width::Width;

@@ -41,6 +41,12 @@ pub enum Bin {
     Clmulh,
     /// Carry-less product, reversed.
     Clmulr,
+    /// The low halves of both, the second one's above (unprivileged spec, Zbkb).
+    Pack,
+    /// For each four bits of the second, those of the first that they number, or none (Zbkx).
+    Xperm4,
+    /// The same with bytes.
+    Xperm8,
 }
 
 /// One operand, one result, no effect.
@@ -55,6 +61,12 @@ pub enum Un {
     Rev8,
     /// Makes each byte that is not zero all ones.
     OrcB,
+    /// Reverses the bits of each byte.
+    Brev8,
+    /// Makes bits of the low half the even ones, of the high half the odd ones.
+    Zip,
+    /// The inverse of `Zip`.
+    Unzip,
     /// Sign-extends the low so many bits.
     Sext(u32),
     /// Zero-extends the low so many bits.

@@ -1,6 +1,6 @@
 //! Who reads a meaning, and the values it reads it with.
 
-use crate::{Amo, Bin, Cbo, CsrOp, Fmt, Fp, FpTest, Int, Mem, Order, System, Un};
+use crate::{Amo, Bin, Cbo, Crypto, CsrOp, Fmt, Fp, FpTest, Int, Mem, Order, System, Un};
 use std::ops;
 
 /// Whoever reads an instruction's meaning: a hart being run, or a block being built.
@@ -94,6 +94,8 @@ pub trait Reader: Copy {
         read: bool,
         write: bool,
     ) -> Result<Self::Value, Self::Stop>;
+    /// What an encoding means that the specification reserves.
+    fn reserved<T>(self) -> Result<T, Self::Stop>;
     /// Does what concerns the hart as a whole.
     fn system(self, op: System) -> Result<(), Self::Stop>;
     /// Forgets translations (`sfence.vma`, `sinval.vma`): of one address, of one address space, or all.
@@ -120,6 +122,8 @@ pub trait Value:
     fn un(self, f: Un) -> Self;
     /// The operation on the low 32 bits, the result sign-extended.
     fn un32(self, f: Un) -> Self;
+    /// A step of a cipher or a hash.
+    fn crypto(self, f: Crypto, rhs: Self) -> Self;
     /// `a` if this is not zero, else `b`.
     fn select(self, a: Self, b: Self) -> Self;
 

@@ -70,6 +70,16 @@ macro_rules! widths {
                     Bin::Clmul => (0..$u::BITS).fold(0, |sum, i| if b >> i & 1 != 0 { sum ^ a << i } else { sum }),
                     Bin::Clmulh => (1..$u::BITS).fold(0, |sum, i| if b >> i & 1 != 0 { sum ^ a >> ($u::BITS - i) } else { sum }),
                     Bin::Clmulr => (0..$u::BITS).fold(0, |sum, i| if b >> i & 1 != 0 { sum ^ a >> ($u::BITS - 1 - i) } else { sum }),
+                    Bin::Pack => b << ($u::BITS / 2) | a << ($u::BITS / 2) >> ($u::BITS / 2),
+                    Bin::Xperm4 => (0..$u::BITS).step_by(4).fold(0, |all, i| {
+                        let place = 4 * (b >> i & 15);
+                        if place < $u::BITS as $u { all | (a >> place & 15) << i } else { all }
+                    }),
+                    Bin::Xperm8 => {
+                        let bytes = a.to_le_bytes();
+                        let pick = |number: u8| bytes.get(number as usize).copied().unwrap_or(0);
+                        $u::from_le_bytes(b.to_le_bytes().map(pick))
+                    }
                 }
             }
 
@@ -82,6 +92,13 @@ macro_rules! widths {
                     Un::Cpop => a.count_ones() as $u,
                     Un::Rev8 => a.swap_bytes(),
                     Un::OrcB => $u::from_le_bytes(a.to_le_bytes().map(|byte| if byte == 0 { 0 } else { 0xff })),
+                    Un::Brev8 => a.reverse_bits().swap_bytes(),
+                    Un::Zip => (0..$u::BITS / 2).fold(0, |all, i| {
+                        all | (a >> i & 1) << (2 * i) | (a >> (i + $u::BITS / 2) & 1) << (2 * i + 1)
+                    }),
+                    Un::Unzip => (0..$u::BITS / 2).fold(0, |all, i| {
+                        all | (a >> (2 * i) & 1) << i | (a >> (2 * i + 1) & 1) << (i + $u::BITS / 2)
+                    }),
                     Un::Sext(bits) => ((a << ($u::BITS - bits)) as $i >> ($u::BITS - bits)) as $u,
                     Un::Zext(bits) => a << ($u::BITS - bits) >> ($u::BITS - bits),
                 }
@@ -160,6 +177,14 @@ mod tests {
                     (u128::bin(Bin::Clmul, a.into(), b.into()) >> 63) as u64
                 );
             }
+        }
+    }
+
+    #[test]
+    fn unzipping_undoes_zipping() {
+        assert_eq!(u32::un(Un::Zip, 0xffff_0000), 0xaaaa_aaaa);
+        for x in [1, 0x1234_5678, 0x8000_0001, 0xdead_beef] {
+            assert_eq!(u32::un(Un::Unzip, u32::un(Un::Zip, x)), x);
         }
     }
 

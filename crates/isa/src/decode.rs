@@ -164,7 +164,13 @@ mod tests {
 
     /// Whether one is meant to be a case of the other.
     fn within(insn: &Insn, other: &Insn) -> bool {
-        let meant = [("pause", "fence"), ("prefetch", "ori"), ("ntl", "add")];
+        let meant = [
+            ("pause", "fence"),
+            ("prefetch", "ori"),
+            ("ntl", "add"),
+            ("zext.h", "pack"),
+            ("zext.h", "packw"),
+        ];
         insn.lies_within(other)
             && meant.iter().any(|(a, b)| insn.mnemonic.starts_with(a) && other.mnemonic == *b)
     }

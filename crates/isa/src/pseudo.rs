@@ -53,6 +53,8 @@ fn operands(d: &Decoded) -> String {
         "hi" => format!("{:#x}", d.imm as u32 >> 12),
         "shamt" => format!("{:#x}", d.imm),
         "uimm" => d.rs1.to_string(),
+        "bs" => format!("{:#x}", d.raw >> 30),
+        "rnum" => format!("{:#x}", d.raw >> 20 & 15),
         "fli" => zfa::constant_name(d.rs1).into(),
         "csr" => csr_name(d.imm),
         "pred" => fence_set(d.raw >> 24),

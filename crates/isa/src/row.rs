@@ -258,6 +258,12 @@ macro_rules! operand {
     ($d:ident $r:ident uimm) => {
         $r.constant($d.rs1.into())
     };
+    ($d:ident $r:ident bs) => {
+        ($d.raw >> 30) as u8
+    };
+    ($d:ident $r:ident rnum) => {
+        ($d.raw >> 20 & 15) as u8
+    };
     ($d:ident $r:ident fli) => {
         $d.rs1
     };
@@ -313,7 +319,7 @@ macro_rules! instructions {
         pub(crate) mod $table {
             use super::*;
             use crate::{row::{Format, Handlers, Insn, Meaning, Widths, operand, pattern, H, S, D}, decode::Decoded, Ext};
-            use hartwright_ir::{Amo, Bin::*, Cbo, CsrOp, Fp, FpTest, Int, Mem::*, Reader, System, Un, Value};
+            use hartwright_ir::{Aes, Amo, Bin::*, Cbo, Crypto::*, CsrOp, Fp, FpTest, Int, Mem::*, Reader, Sha, System, Un, Value};
 
             const NEEDS: &[Ext] = &[$(Ext::$ext),+];
             const ALSO: &[Ext] = &[$(Ext::$also_ext),*];

@@ -10,7 +10,9 @@ tables! {
     i::all, i::rv64, zmmul::all, zmmul::rv64, m::all, m::rv64, zalrsc::all, zalrsc::rv64, zaamo::all, zaamo::rv64, f::all, f::rv64, d::all, d::rv64, zfhmin::all, zfhmin::double, zfh::all, zfh::rv64,
     zfa::single, zfa::double, zfa::half, zfa::rv32,
     zicsr::all, zifencei::all, zihintpause::all, zihintntl::all, zimop::all, zawrs::all, zicond::all, zicbom::all, zicbop::all, zicboz::all,
-    zba::all, zba::rv64, zbb::all, zbb::rv32, zbb::rv64, zbc::all, zbs::all, zbs::rv64,
+    zba::all, zba::rv64, zbb::all, zbb::rv32, zbb::rv64, zbb::shared, zbb::shared_rv32, zbb::shared_rv64, zbc::all, zbc::shared, zbs::all, zbs::rv64,
+    zbkb::all, zbkb::rv32, zbkb::rv64, zbkx::all, zknd::rv32, zknd::rv64, zknd::keys, zkne::rv32, zkne::rv64,
+    zknh::all, zknh::rv32, zknh::rv64, zksed::all, zksh::all,
     privileged::all, svinval::all,
 }
 
@@ -26,6 +28,8 @@ mod zawrs;
 mod zba;
 mod zbb;
 mod zbc;
+mod zbkb;
+mod zbkx;
 mod zbs;
 pub(crate) mod zfa;
 mod zfh;
@@ -39,6 +43,11 @@ mod zifencei;
 mod zihintntl;
 mod zihintpause;
 mod zimop;
+mod zknd;
+mod zkne;
+mod zknh;
+mod zksed;
+mod zksh;
 mod zmmul;
 
 macro_rules! tables {
