@@ -16,7 +16,7 @@ mod wiring;
 pub use conforms::conforms;
 pub use hartwright_mem::{BusError, Mmio};
 pub use hartwright_objects::Error;
-pub use hartwright_wire::{Alarm, Clock, Line, Mtime, Sink};
+pub use hartwright_wire::{Alarm, Clock, Comparator, Line, Mtime, Sink};
 pub use locked::Locked;
 pub use port::{CharPort, Outward};
 pub use regs::{Access, Field, Otherwise, Register, Registers, Table};

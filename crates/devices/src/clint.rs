@@ -1,6 +1,6 @@
 //! The SiFive core-local interruptor: a software interrupt and a timer comparator for each hart, and the timer.
 
-use hartwright_device::{Alarm, Device, Error, Line, Mtime, Output, Wiring, log, registers};
+use hartwright_device::{Comparator, Device, Error, Line, Mtime, Output, Wiring, log, registers};
 use hartwright_objects::Object;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -36,8 +36,7 @@ pub struct Clint {
 
 struct Hart {
     soft: Line,
-    timer: Line,
-    alarm: Alarm,
+    timer: Arc<Comparator>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -99,23 +98,13 @@ impl Clint {
         if let Some(time) = &self.time {
             time.write(value);
         }
-        (0..self.harts.len()).for_each(|hart| self.sync(hart));
     }
 
     /// Drives a hart's lines from its registers.
     fn sync(&self, hart: usize) {
-        let (Some(time), Some(wires), Some(state)) =
-            (&self.time, self.harts.get(hart), self.state.harts.get(hart))
-        else {
-            return;
-        };
-        wires.soft.set(state.msip);
-        // First disarmed, so that no old ring comes after the line is lowered.
-        wires.alarm.at(None);
-        let due = time.read() >= state.mtimecmp;
-        wires.timer.set(due);
-        if !due {
-            wires.alarm.at(time.deadline(state.mtimecmp));
+        if let (Some(wires), Some(state)) = (self.harts.get(hart), self.state.harts.get(hart)) {
+            wires.soft.set(state.msip);
+            wires.timer.set(state.mtimecmp);
         }
     }
 }
@@ -131,11 +120,8 @@ impl Device for Clint {
                 max: MOST.into(),
             });
         }
-        let hart = |i| {
-            let timer = wiring.line(2 * i + 1);
-            // The clock raises the hart's line itself: nobody need be with the device for that.
-            Hart { soft: wiring.line(2 * i), alarm: wiring.clock.alarm(timer.clone()), timer }
-        };
+        let timer = |i| wiring.mtime.comparator(wiring.line(2 * i + 1));
+        let hart = |i| Hart { soft: wiring.line(2 * i), timer: timer(i) };
         self.harts = (0..self.num_harts as usize).map(hart).collect();
         self.time = Some(wiring.mtime);
         Ok(())
@@ -143,6 +129,7 @@ impl Device for Clint {
 
     fn reset(&mut self) {
         self.state = State { harts: vec![HartState::default(); self.num_harts as usize] };
+        (0..self.harts.len()).for_each(|hart| self.sync(hart));
         self.set_mtime(0);
     }
 

@@ -154,7 +154,7 @@ impl<W: Width> Hart<W> {
             SCAUSE => Some(c.scause.get()),
             STVAL => Some(c.stval.get()),
             SIP => Some(self.mip() & c.mideleg.get()),
-            STIMECMP => with(Ext::Sstc, c.stimecmp.get()),
+            STIMECMP => with(Ext::Sstc, self.stimecmp.get()),
             SATP => Some(c.satp.get()),
 
             MSTATUS => Some(self.mstatus()),
@@ -334,19 +334,7 @@ impl<W: Width> Hart<W> {
     }
 
     fn write_stimecmp(&self, v: u64) {
-        let mtime = &self.config().mtime;
-        self.csrs.stimecmp.set(v);
-        match mtime.deadline(v) {
-            Some(0) => {
-                self.salarm.at(None);
-                self.stimer.set(true);
-            }
-            later => {
-                self.salarm.at(None);
-                self.stimer.set(false);
-                self.salarm.at(later);
-            }
-        }
+        self.stimecmp.set(v);
         self.port().look();
     }
 

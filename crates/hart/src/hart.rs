@@ -11,7 +11,7 @@ use crate::{
 use hartwright_ir::Width;
 use hartwright_isa::{Ext, cpu::CpuModel};
 use hartwright_mem::{Access, AddressSpace, Ram};
-use hartwright_wire::{Alarm, Line, Mtime};
+use hartwright_wire::{Comparator, Line, Mtime};
 use std::{
     cell::{Cell, RefCell},
     sync::Arc,
@@ -58,8 +58,8 @@ pub struct Hart<W> {
     pub(crate) float_dirty: Cell<bool>,
     pub(crate) watched: RefCell<Vec<Watch>>,
     pub(crate) watch_hit: Cell<Option<u64>>,
-    pub(crate) stimer: Line,
-    pub(crate) salarm: Alarm,
+    /// Drives `mip.STIP`.
+    pub(crate) stimecmp: Arc<Comparator>,
 }
 
 /// The address space's RAM without a pointer more on the way.
@@ -114,7 +114,6 @@ pub(crate) struct Csrs {
     pub(crate) scause: Cell<u64>,
     pub(crate) stval: Cell<u64>,
     pub(crate) senvcfg: Cell<u64>,
-    pub(crate) stimecmp: Cell<u64>,
     pub(crate) satp: Cell<u64>,
 }
 
@@ -124,7 +123,7 @@ impl<W: Width> Hart<W> {
         /// `mip.STIP`.
         const STIP: u32 = 5;
         let port = Arc::new(Port::default());
-        let stimer = Line::new(port.clone(), STIP);
+        let stip = Line::new(port.clone(), STIP);
         let hart = Hart {
             ram: config.space.clone(),
             x: std::array::from_fn(|_| Cell::default()),
@@ -143,8 +142,7 @@ impl<W: Width> Hart<W> {
             float_dirty: Cell::new(false),
             watched: RefCell::default(),
             watch_hit: Cell::new(None),
-            salarm: config.mtime.clock().alarm(stimer.clone()),
-            stimer,
+            stimecmp: config.mtime.comparator(stip),
             port,
             config,
         };

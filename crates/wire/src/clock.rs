@@ -3,10 +3,7 @@
 use crate::Line;
 use std::{
     collections::BTreeSet,
-    sync::{
-        Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak},
     thread::{self, ThreadId},
     time::{Duration, Instant},
 };
@@ -164,54 +161,6 @@ impl Drop for Alarm {
     }
 }
 
-/// The machine timer (privileged spec, *mtime*): ticks of `hz` a second of a [`Clock`], and writable.
-pub struct Mtime {
-    clock: Clock,
-    hz: u64,
-    /// Added to the clock's ticks, wrapping.
-    offset: AtomicU64,
-}
-
-impl Mtime {
-    /// A timer of `hz` ticks a second (at least 1), at 0 when the clock is.
-    pub fn new(clock: Clock, hz: u64) -> Arc<Self> {
-        Arc::new(Mtime { clock, hz: hz.max(1), offset: AtomicU64::new(0) })
-    }
-
-    /// Ticks a second.
-    pub fn hz(&self) -> u64 {
-        self.hz
-    }
-
-    /// The clock it counts.
-    pub fn clock(&self) -> &Clock {
-        &self.clock
-    }
-
-    /// `mtime`.
-    pub fn read(&self) -> u64 {
-        self.ticks().wrapping_add(self.offset.load(Ordering::Acquire))
-    }
-
-    /// Sets `mtime`.
-    pub fn write(&self, mtime: u64) {
-        self.offset.store(mtime.wrapping_sub(self.ticks()), Ordering::Release);
-    }
-
-    /// The virtual nanosecond at which `mtime` reaches `ticks`: 0 if it has, `None` if it never will.
-    pub fn deadline(&self, ticks: u64) -> Option<u64> {
-        if ticks <= self.read() {
-            return Some(0);
-        }
-        let target = u128::from(ticks.wrapping_sub(self.offset.load(Ordering::Acquire)));
-        u64::try_from((target * 1_000_000_000).div_ceil(u128::from(self.hz))).ok()
-    }
-
-    fn ticks(&self) -> u64 {
-        (u128::from(self.clock.now()) * u128::from(self.hz) / 1_000_000_000) as u64
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -271,15 +220,5 @@ mod tests {
         again.1.get().unwrap().at(Some(5));
         clock.start();
         assert!(told.recv().unwrap() >= 5);
-    }
-
-    #[test]
-    fn mtime_counts_the_clock_and_can_be_set() {
-        let clock = Clock::new();
-        let mtime = Mtime::new(clock, 10_000_000);
-        assert_eq!((mtime.read(), mtime.deadline(0), mtime.deadline(3)), (0, Some(0), Some(300)));
-        mtime.write(1_000);
-        assert_eq!((mtime.read(), mtime.deadline(1_003)), (1_000, Some(300)));
-        assert_eq!(mtime.deadline(u64::MAX), None);
     }
 }

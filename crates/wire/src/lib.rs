@@ -7,6 +7,8 @@
 
 mod clock;
 mod line;
+mod mtime;
 
-pub use clock::{Alarm, Clock, Mtime};
+pub use clock::{Alarm, Clock};
 pub use line::{Line, Sink};
+pub use mtime::{Comparator, Mtime};
