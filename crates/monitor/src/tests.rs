@@ -9,6 +9,7 @@ use crate::{
 use hartwright_device::CharPort;
 use hartwright_exec::{Breakpoints, Reason};
 use std::{
+    collections::VecDeque,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -202,19 +203,26 @@ fn one_hart_at_a_breakpoint_stops_all_and_everybody_hears() {
     let ear = mail.clone();
     control.listen(move |news| ear.post(news));
     control.harts.set_breakpoints(&Breakpoints { code: vec![RAM + 4], data: vec![] });
+    let mut kept = VecDeque::new();
     for _ in 0..3 {
         control.go(&[crate::Go::Run]).unwrap();
-        assert_eq!(next(&mail), News::Resumed);
+        assert_eq!(next(&mail, &mut kept), News::Resumed);
         let by = Some((0, Reason::Breakpoint));
-        assert_eq!(next(&mail), News::Stopped { state: RunState::Debug, by });
+        assert_eq!(next(&mail, &mut kept), News::Stopped { state: RunState::Debug, by });
         assert_eq!(control.harts.with(0, |hart| hart.pc()), Some(RAM + 4));
         assert_eq!(control.harts.with(1, |hart| hart.pc()), Some(RAM));
     }
     assert_eq!(Session::new(control).run("info status"), "VM status: paused (debug)\n");
 }
 
-fn next(mail: &Mailbox<News>) -> News {
-    mail.wait().remove(0)
+/// The next of the news in `mail`, which may bring several at once.
+fn next(mail: &Mailbox<News>, kept: &mut VecDeque<News>) -> News {
+    loop {
+        match kept.pop_front() {
+            Some(news) => return news,
+            None => kept.extend(mail.wait()),
+        }
+    }
 }
 
 fn until(mut done: impl FnMut() -> bool) {
