@@ -100,10 +100,21 @@ impl<'c, W: Width> Now<'c, W> {
         if self.check(self.0.hart.store(addr.0.to_u64(), value))? { Err(Stop::Next) } else { Ok(()) }
     }
 
-    fn amo_at<T: Word + Width>(self, f: Amo, addr: u64, v: u64) -> Result<u64, Stop> {
-        let register = <T as Word>::from_u64(v);
-        let old = self.0.hart.update(addr, |old: T| f.eval(old, register));
+    /// Changes a word in one step; gives what was there.
+    fn update<T: Word>(self, addr: Reg<W>, f: impl Fn(T) -> T) -> Result<u64, Stop> {
+        let old = self.0.hart.update(addr.0.to_u64(), f);
         self.check(old).map(Word::to_u64)
+    }
+
+    /// `f` of a word and a register, as wide as a register: extension keeps every order.
+    fn amo_at<T: Word>(self, f: Amo, m: Mem, addr: Reg<W>, v: Reg<W>) -> Result<u64, Stop> {
+        let register = m.extend::<W>(v.0.to_u64());
+        self.update(addr, |old: T| T::from_u64(f.eval(m.extend::<W>(old.to_u64()), register).to_u64()))
+    }
+
+    fn swap_at<T: Word>(self, addr: Reg<W>, old: Reg<W>, new: Reg<W>) -> Result<u64, Stop> {
+        let (old, new) = (T::from_u64(old.0.to_u64()), T::from_u64(new.0.to_u64()));
+        self.update(addr, |found: T| if found == old { new } else { found })
     }
 
     /// Whether the environment configuration lets the present mode use a cache-block operation: the bits of
@@ -205,12 +216,50 @@ impl<W: Width> Reader for Now<'_, W> {
     }
 
     fn amo(self, f: Amo, m: Mem, _: Order, addr: Reg<W>, v: Reg<W>) -> Result<Reg<W>, Stop> {
-        let (addr, v) = (addr.0.to_u64(), v.0.to_u64());
         let old = match m.size() {
-            4 => self.amo_at::<u32>(f, addr, v),
-            _ => self.amo_at::<u64>(f, addr, v),
+            1 => self.amo_at::<u8>(f, m, addr, v),
+            2 => self.amo_at::<u16>(f, m, addr, v),
+            4 => self.amo_at::<u32>(f, m, addr, v),
+            _ => self.amo_at::<u64>(f, m, addr, v),
         };
         old.map(|old| Reg(m.extend(old)))
+    }
+    fn compare_and_swap(
+        self,
+        m: Mem,
+        _: Order,
+        addr: Reg<W>,
+        old: Reg<W>,
+        new: Reg<W>,
+    ) -> Result<Reg<W>, Stop> {
+        let found = match m.size() {
+            1 => self.swap_at::<u8>(addr, old, new),
+            2 => self.swap_at::<u16>(addr, old, new),
+            4 => self.swap_at::<u32>(addr, old, new),
+            _ => self.swap_at::<u64>(addr, old, new),
+        };
+        found.map(|found| Reg(m.extend(found)))
+    }
+    fn compare_and_swap_pair(
+        self,
+        _: Order,
+        addr: Reg<W>,
+        old: [Reg<W>; 2],
+        new: [Reg<W>; 2],
+    ) -> Result<[Reg<W>; 2], Stop> {
+        let whole = |[low, high]: [Reg<W>; 2]| {
+            let low = u128::from(low.0.to_u64()) << (128 - W::BITS) >> (128 - W::BITS);
+            u128::from(high.0.to_u64()) << W::BITS | low
+        };
+        let (addr, old, new) = (addr.0.to_u64(), whole(old), whole(new));
+        let found = if W::BITS == 32 {
+            let (old, new) = (old as u64, new as u64);
+            let found = self.0.hart.update(addr, |found: u64| if found == old { new } else { found });
+            self.check(found)?.into()
+        } else {
+            self.check(self.0.hart.compare_exchange_pair(addr, old, new))?
+        };
+        Ok([found as u64, (found >> W::BITS) as u64].map(|half| Reg(W::from_u64(half))))
     }
     fn load_reserved(self, m: Mem, order: Order, addr: Reg<W>) -> Result<Reg<W>, Stop> {
         let (hart, addr) = (&self.0.hart, addr.0.to_u64());

@@ -15,7 +15,7 @@ mod common;
 use common::{
     RAM, Rng,
     battery::{BREAKPOINT, Battery, Case, MACHINE, Outcome, SCRATCH, SCRATCH_SIZE},
-    full, model,
+    full, model, op,
     peer::{Qemu, qemus},
     place,
 };
@@ -44,8 +44,19 @@ const OLD: &[Ext] = &[
     Ext::Zks,
 ];
 /// What the newer one knows besides.
-const NEW: &[Ext] =
-    &[Ext::Zicond, Ext::Zicbom, Ext::Zicbop, Ext::Zicboz, Ext::Zihintntl, Ext::Zimop, Ext::Zcb, Ext::Zcmop];
+const NEW: &[Ext] = &[
+    Ext::Zicond,
+    Ext::Zicbom,
+    Ext::Zicbop,
+    Ext::Zicboz,
+    Ext::Zihintntl,
+    Ext::Zimop,
+    Ext::Zcb,
+    Ext::Zcmop,
+    Ext::Zfa,
+    Ext::Zabha,
+    Ext::Zacas,
+];
 
 /// Registers to try CSR instructions on: plain storage to both, and some that are not there or cannot be written.
 const CSRS: &[u16] = &[
@@ -104,6 +115,13 @@ fn wide(battery: &mut Battery, rng: &mut Rng, insn: &Insn) {
         let lr = 0x1000_002f | raw & 0x7000 | rs1 << 15 | (rng.below(32) as u32) << 7;
         return one(battery, rng, &lr.to_le_bytes(), raw, insn.mnemonic);
     }
+    if is(insn.mnemonic, &["amocas"]) && !rng.one_in(3) {
+        // After a load of what is there, by which it swaps unless that changed its address.
+        let (rd, base) = (raw >> 7 & 31, raw >> 15 & 31);
+        let [low, high] = [0, 1].map(|i| op("ld", rd | i, base, 0, 8 * i64::from(i)).to_le_bytes());
+        let before = if insn.mnemonic == "amocas.q" { [low, high].concat() } else { low.to_vec() };
+        return one(battery, rng, &before, raw, insn.mnemonic);
+    }
     one(battery, rng, &[], raw, insn.mnemonic);
 }
 
@@ -141,7 +159,8 @@ fn aim(case: &mut Case, rng: &mut Rng, d: &Decoded, pc: u64) {
     let base = d.rs1 as usize;
     let imm = i64::from(d.imm);
     if d.insn().syntax.iter().any(|(_, base)| !base.is_empty()) {
-        let size = if is(mnemonic, &["lr", "sc.", "amo"]) && !rng.one_in(10) { 8 } else { 1 };
+        let natural = if mnemonic == "amocas.q" { 16 } else { 8 };
+        let size = if is(mnemonic, &["lr", "sc.", "amo"]) && !rng.one_in(10) { natural } else { 1 };
         let mut addr = SCRATCH + 64 + rng.below(SCRATCH_SIZE - 256) / size * size;
         if rng.one_in(4) {
             // About the end of a page.

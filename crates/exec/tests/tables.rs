@@ -54,7 +54,8 @@ fn what_a_cpu_has_not_does_not_decode() {
 }
 
 /// What binutils 2.40 does not know.
-const TOO_NEW: &[Ext] = &[Ext::Zicond, Ext::Zihintntl, Ext::Zimop, Ext::Zcb, Ext::Zcmop, Ext::Zfa];
+const TOO_NEW: &[Ext] =
+    &[Ext::Zicond, Ext::Zihintntl, Ext::Zimop, Ext::Zcb, Ext::Zcmop, Ext::Zfa, Ext::Zabha, Ext::Zacas];
 
 /// Decodes what binutils knows.
 fn known_there() -> Decoder {

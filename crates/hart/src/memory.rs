@@ -48,6 +48,13 @@ impl<W: Width> Hart<W> {
         self.ram().update(at, f).ok_or(Trap::new(Cause::StoreAccessFault, addr))
     }
 
+    /// Replaces 16 naturally aligned bytes if they are `old`; gives what they were.
+    pub fn compare_exchange_pair(&self, addr: u64, old: u128, new: u128) -> Result<u128, Trap> {
+        let at = self.atomic_place(addr, 16, Access::Store)?;
+        let found = self.ram().compare_exchange_pair(at, old, new);
+        found.map(|found| found.unwrap_or_else(|other| other)).ok_or(Trap::new(Cause::StoreAccessFault, addr))
+    }
+
     /// Reads a naturally aligned word and reserves it.
     pub fn load_reserved<T: Word>(&self, addr: u64) -> Result<T, Trap> {
         let at = self.atomic_place(addr, T::SIZE, Access::Load)?;

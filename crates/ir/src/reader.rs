@@ -49,6 +49,23 @@ pub trait Reader: Copy {
         addr: Self::Value,
         v: Self::Value,
     ) -> Result<Self::Value, Self::Stop>;
+    /// Writes `new` to memory if `old` is there, in one step; gives what was there.
+    fn compare_and_swap(
+        self,
+        m: Mem,
+        order: Order,
+        addr: Self::Value,
+        old: Self::Value,
+        new: Self::Value,
+    ) -> Result<Self::Value, Self::Stop>;
+    /// The same with twice as many bytes as a register has; the low half is first.
+    fn compare_and_swap_pair(
+        self,
+        order: Order,
+        addr: Self::Value,
+        old: [Self::Value; 2],
+        new: [Self::Value; 2],
+    ) -> Result<[Self::Value; 2], Self::Stop>;
     /// Reads memory and reserves it.
     fn load_reserved(self, m: Mem, order: Order, addr: Self::Value) -> Result<Self::Value, Self::Stop>;
     /// Writes memory if the reservation holds; gives 0 if it did, else 1.

@@ -24,6 +24,8 @@ extensions! {
     Zimop       "zimop"       10 [];
     Zmmul       "zmmul"       11 [];
     Zaamo       "zaamo"       12 [];
+    Zabha       "zabha"       12 [Zaamo];
+    Zacas       "zacas"       12 [Zaamo];
     Zalrsc      "zalrsc"      12 [];
     Zawrs       "zawrs"       12 [];
     Zfa         "zfa"         13 [F];

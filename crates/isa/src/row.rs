@@ -160,6 +160,27 @@ impl<R: Reader> Rd<R> {
     }
 }
 
+/// A register that is read and written, or the even first one of two; that of `x0` is zero and stays so.
+#[derive(Clone, Copy)]
+pub(crate) struct Pair<R>(pub(crate) u8, pub(crate) R);
+impl<R: Reader> Pair<R> {
+    #[inline(always)]
+    pub(crate) fn first(self) -> R::Value {
+        self.1.x(self.0)
+    }
+    #[inline(always)]
+    pub(crate) fn both(self) -> [R::Value; 2] {
+        [self.first(), self.1.x(if self.0 == 0 { 0 } else { self.0 | 1 })]
+    }
+    #[inline(always)]
+    pub(crate) fn set(self, [low, high]: [R::Value; 2]) {
+        if self.0 != 0 {
+            self.1.set_x(self.0, low);
+            self.1.set_x(self.0 | 1, high);
+        }
+    }
+}
+
 /// Where a floating-point result goes.
 #[derive(Clone, Copy)]
 pub(crate) struct Fd<R>(pub(crate) u8, pub(crate) R);
@@ -257,6 +278,12 @@ macro_rules! operand {
     };
     ($d:ident $r:ident uimm) => {
         $r.constant($d.rs1.into())
+    };
+    ($d:ident $r:ident old) => {
+        crate::row::Pair($d.rd, $r)
+    };
+    ($d:ident $r:ident new) => {
+        crate::row::Pair($d.rs2, $r)
     };
     ($d:ident $r:ident bs) => {
         ($d.raw >> 30) as u8

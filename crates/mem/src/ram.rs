@@ -4,6 +4,7 @@
 //! ([`Ram::mark_code`]) and remembers the version; the first store into a marked page, by whomever, unmarks it
 //! and gives it a new version, and so every block decoded from it is stale, in every hart.
 
+use portable_atomic::AtomicU128;
 use std::sync::atomic::{AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering, fence};
 use vm_memory::MmapRegion;
 
@@ -119,6 +120,18 @@ impl Ram {
             self.written(page);
         }
         Some(result)
+    }
+
+    /// As [`compare_exchange`](Self::compare_exchange), of 16 bytes aligned to 16.
+    pub fn compare_exchange_pair(&self, at: u64, old: u128, new: u128) -> Option<Result<u128, u128>> {
+        let page = self.pages().get((at >> PAGE_SHIFT) as usize).filter(|_| at.is_multiple_of(16))?;
+        // SAFETY: `at` is aligned, and there is a page for it.
+        let word = unsafe { AtomicU128::from_ptr(self.base.add(at as usize).cast()) };
+        let result = word.compare_exchange(old.to_le(), new.to_le(), Ordering::SeqCst, Ordering::SeqCst);
+        if page.load(Ordering::Relaxed) & CODE != 0 {
+            self.written(page);
+        }
+        Some(result.map(u128::from_le).map_err(u128::from_le))
     }
 
     /// The version of the page at `at`, which changes when code that was decoded out of it is written over.
@@ -261,6 +274,17 @@ words!(u8 AtomicU8, u16 AtomicU16, u32 AtomicU32, u64 AtomicU64);
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sixteen_bytes_change_if_they_are_what_they_were() {
+        let ram = Ram::new(PAGE).unwrap();
+        assert!(ram.store(0x18, 7u64));
+        assert_eq!(ram.compare_exchange_pair(0x10, 0, 1), Some(Err(7 << 64)));
+        assert_eq!(ram.compare_exchange_pair(0x10, 7 << 64, 9 << 64 | 8), Some(Ok(7 << 64)));
+        assert_eq!((ram.load::<u64>(0x10), ram.load::<u64>(0x18)), (Some(8), Some(9)));
+        assert_eq!(ram.compare_exchange_pair(0x18, 0, 0), None);
+        assert_eq!(ram.compare_exchange_pair(PAGE, 0, 0), None);
+    }
 
     #[test]
     fn a_store_into_code_makes_what_was_decoded_stale_once() {
