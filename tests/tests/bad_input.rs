@@ -98,7 +98,7 @@ fn a_description_with_an_error_is_shown_with_its_place() {
         ("irq = \"plic:10\"", "irq = \"plic:1000\"", "1000"),
         ("base = 0x1000_0000", "base = 0x200_0000", "overlaps"),
         ("model = \"rv64\"", "model = \"rv65\"", "rv65"),
-        ("size = 0x800_0000", "size = -1", "bad.toml:33:"),
+        ("size = 0x800_0000", "size = -1", "'size' expects a number of bytes"),
         ("max = 8", "max = 0", "max"),
     ] {
         assert_eq!(good.matches(from).count(), 1, "{from:?} in\n{good}");
