@@ -72,7 +72,7 @@ fn files_that_do_not_fit_are_refused_by_name() {
 fn a_file_that_may_not_be_read_says_so() {
     let folder = Scratch::default();
     let file = folder.file("locked.dtb", b"");
-    fs::set_permissions(&file, fs::Permissions::from_mode(0)).expect("it is our own file");
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o000)).expect("it is our own file");
     if fs::read(&file).is_ok() {
         return; // root reads everything
     }
