@@ -105,7 +105,7 @@ impl Harts {
         self.links.is_empty()
     }
 
-    /// The interrupt pins of hart number `hart`: a [`Sink`](hartwright_wire::Sink) numbered as the bits of `mip`.
+    /// The interrupt pins of hart number `hart`: a `wire::Sink` numbered as the bits of `mip`.
     pub fn port(&self, hart: usize) -> Arc<Port> {
         self.links[hart].port.clone()
     }

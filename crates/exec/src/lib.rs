@@ -1,7 +1,7 @@
 //! Runs harts: meanings as handlers, a cache of decoded blocks, and a host thread for each hart.
 //!
 //! [`Harts`] is what the machine, the monitor and the debugger hold: it starts, stops and steps hart threads and
-//! lets one look into a hart through [`Inspect`]. Inside a thread a [`Core`](core::Core) is a hart being run, and
+//! lets one look into a hart through [`Inspect`]. Inside a thread a [`Core`] is a hart being run, and
 //! `block::Cache` has what it runs.
 
 #![forbid(unsafe_code)]
