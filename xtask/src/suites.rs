@@ -239,15 +239,19 @@ fn counted(command: &mut Command) -> Result<Count> {
     Ok(count)
 }
 
-/// What the summaries of nextest (`Summary ... 3 tests run: 2 passed (1 slow), 1 failed`) and of
+/// What the summaries of nextest (`Summary ... 3 tests run: 2 passed (1 slow), 1 failed`) or else of
 /// `cargo test` (`test result: FAILED. 2 passed; 1 failed; ...`) in `output` add up to.
 fn count(output: &str) -> Count {
     let mut total = Count::default();
-    for line in output.lines() {
-        let line = line.trim_start();
-        let nextest = line.strip_prefix("Summary [").and_then(|rest| rest.split_once(" run: "));
-        let cargo = line.strip_prefix("test result: ").and_then(|rest| rest.split_once(". "));
-        let Some((_, counts)) = nextest.or(cargo) else { continue };
+    let lines = || output.lines().map(str::trim_start);
+    // nextest shows what a failed test said, and that ends with a summary in cargo's form.
+    let nextest = lines().any(|line| line.starts_with("Summary ["));
+    for line in lines() {
+        let counts = match nextest {
+            true => line.strip_prefix("Summary [").and_then(|rest| rest.split_once(" run: ")),
+            false => line.strip_prefix("test result: ").and_then(|rest| rest.split_once(". ")),
+        };
+        let Some((_, counts)) = counts else { continue };
         for part in counts.split([',', ';']) {
             let mut words = part.split_whitespace();
             let number = words.next().and_then(|word| word.parse::<usize>().ok()).unwrap_or(0);
@@ -301,6 +305,8 @@ mod tests {
         let nextest =
             "     Summary [  18.112s] 13 tests run: 11 passed (2 slow), 1 failed, 1 timed out, 3 skipped\n";
         assert_eq!(count(nextest), Count { passed: 11, failed: 2, note: String::new() });
+        let shown = format!("    test result: FAILED. 0 passed; 1 failed; 0 ignored\n{nextest}");
+        assert_eq!(count(&shown), count(nextest));
         let one = "     Summary [   0.112s] 1 test run: 1 passed, 0 skipped\n";
         assert_eq!(count(one), Count { passed: 1, failed: 0, note: String::new() });
         let cargo = "test result: ok. 4 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.00s\n\
