@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use hartwright_backend::opts::parse_switch;
 use hartwright_board::MONITOR;
 use hartwright_isa::cpu::CpuModel;
 use hartwright_machine::{
@@ -117,13 +118,14 @@ fn model(config: &Config, spec: &MachineSpec) -> Result<CpuModel, Outcome> {
             None => Outcome::Fail(Failure::new(spec.source.problem(spec.cpu.model.at, why).to_string())),
         }
     })?;
-    if let Some(cpu) = &config.cpu
-        && let Some((property, _)) = cpu.properties.first()
-    {
-        let why = format!("the property '{property}' of CPU models is not yet in hartwright");
-        return Err(Outcome::Fail(Failure::of(&format!("-cpu {}", cpu.model), why)));
-    }
-    Ok(model.clone())
+    let Some(cpu) = &config.cpu else { return Ok(model.clone()) };
+    let refuse = |why: String| Outcome::Fail(Failure::of(&format!("-cpu {}", cpu.model), why));
+    let switch = |(name, value): &'_ (String, String)| match parse_switch(name, value) {
+        Ok(on) => Ok((name.clone(), on)),
+        Err(refusal) => Err(refuse(refusal.to_string())),
+    };
+    let properties = cpu.properties.iter().map(switch).collect::<Result<Vec<_>, _>>()?;
+    model.with(properties.iter().map(|(name, on)| (name.as_str(), *on))).map_err(refuse)
 }
 
 fn globals(config: &Config, registry: &Registry) -> Result<Globals, Outcome> {

@@ -1,6 +1,6 @@
 //! What there is to choose from, as the `help` values of options print it.
 
-use hartwright_isa::cpu::MODELS;
+use hartwright_isa::cpu::{CpuModel, MODELS};
 use hartwright_machine::{Board, boards};
 use hartwright_objects::{Category, Class, Property, Registry, Value, nearest};
 
@@ -37,6 +37,16 @@ pub(crate) fn unknown_machine(name: &str) -> Failure {
 pub(crate) fn cpus() -> String {
     "Available CPUs:\n".to_owned()
         + &MODELS.iter().map(|model| format!("  {}\n", model.name)).collect::<String>()
+}
+
+/// `-cpu NAME,help`.
+pub(crate) fn cpu(name: &str) -> Option<String> {
+    let model = CpuModel::find(name)?;
+    let lines = model.properties().into_iter().map(|property| {
+        let default = format!(" (default: {})", Value::Bool(property.on));
+        line(&format!("{}=<bool>", property.name), property.doc, &default)
+    });
+    Some(format!("{name} options:\n{}", lines.collect::<String>()))
 }
 
 /// What to say of a CPU model that there is not.

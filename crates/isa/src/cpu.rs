@@ -5,7 +5,7 @@ use crate::{Ext, ExtSet};
 /// One kind of hart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CpuModel {
-    /// As `-cpu` spells it.
+    /// As `-cpu` spells it, without properties.
     pub name: &'static str,
     /// One line about it.
     pub doc: &'static str,
@@ -41,6 +41,9 @@ impl Mmu {
     }
 }
 
+/// PMP entries of every model here that has any.
+pub(crate) const PMP_ENTRIES: usize = 16;
+
 /// Bytes of a cache block, to Zicbom, Zicbop and Zicboz.
 pub const CACHE_BLOCK: u64 = 64;
 
@@ -54,7 +57,7 @@ pub const MODELS: &[CpuModel] = &[
         xlen: 64,
         extensions: ExtSet::of(Ext::ALL).without(Ext::Svade).without(Ext::Zcf),
         mmu: Mmu::Sv57,
-        pmp_entries: 16,
+        pmp_entries: PMP_ENTRIES,
     },
     CpuModel {
         name: "rv64",
@@ -78,7 +81,7 @@ pub const MODELS: &[CpuModel] = &[
             .with(Ext::Svadu)
             .complete(64),
         mmu: Mmu::Sv57,
-        pmp_entries: 16,
+        pmp_entries: PMP_ENTRIES,
     },
 ];
 

@@ -3,63 +3,63 @@
 use std::fmt;
 
 extensions! {
-    // name               order  what it requires, and what it is made of
-    I           "i"           0  [];
-    M           "m"           1  [] = [Zmmul];
-    A           "a"           2  [] = [Zaamo, Zalrsc];
-    F           "f"           3  [Zicsr];
-    D           "d"           4  [F];
-    C           "c"           5  [] = [Zca];
-    B           "b"           6  [] = [Zba, Zbb, Zbs];
-    Zicbom      "zicbom"      10 [];
-    Zicbop      "zicbop"      10 [];
-    Zicboz      "zicboz"      10 [];
-    Zicntr      "zicntr"      10 [Zicsr];
-    Zicond      "zicond"      10 [];
-    Zicsr       "zicsr"       10 [];
-    Zifencei    "zifencei"    10 [];
-    Zihintntl   "zihintntl"   10 [];
-    Zihintpause "zihintpause" 10 [];
-    Zihpm       "zihpm"       10 [Zicsr];
-    Zimop       "zimop"       10 [];
-    Zmmul       "zmmul"       11 [];
-    Zaamo       "zaamo"       12 [];
-    Zabha       "zabha"       12 [Zaamo];
-    Zacas       "zacas"       12 [Zaamo];
-    Zalrsc      "zalrsc"      12 [];
-    Zawrs       "zawrs"       12 [];
-    Zfa         "zfa"         13 [F];
-    Zfh         "zfh"         13 [Zfhmin];
-    Zfhmin      "zfhmin"      13 [F];
-    Zca         "zca"         15 [];
-    Zcb         "zcb"         15 [Zca];
-    Zcd         "zcd"         15 [Zca, D];
-    Zcf         "zcf"         15 [Zca, F];
-    Zcmop       "zcmop"       15 [Zca];
-    Zba         "zba"         16 [];
-    Zbb         "zbb"         16 [];
-    Zbc         "zbc"         16 [];
-    Zbkb        "zbkb"        16 [];
-    Zbkc        "zbkc"        16 [];
-    Zbkx        "zbkx"        16 [];
-    Zbs         "zbs"         16 [];
-    Zk          "zk"          17 [] = [Zkn, Zkt];
-    Zkn         "zkn"         17 [] = [Zbkb, Zbkc, Zbkx, Zknd, Zkne, Zknh];
-    Zknd        "zknd"        17 [];
-    Zkne        "zkne"        17 [];
-    Zknh        "zknh"        17 [];
-    Zks         "zks"         17 [] = [Zbkb, Zbkc, Zbkx, Zksed, Zksh];
-    Zksed       "zksed"       17 [];
-    Zksh        "zksh"        17 [];
-    Zkt         "zkt"         17 [];
-    Smstateen   "smstateen"   30 [Ssstateen];
-    Ssstateen   "ssstateen"   31 [];
-    Sstc        "sstc"        31 [];
-    Svade       "svade"       32 [];
-    Svadu       "svadu"       32 [];
-    Svinval     "svinval"     32 [];
-    Svnapot     "svnapot"     32 [];
-    Svpbmt      "svpbmt"      32 [];
+    // name               order  what it requires, and what it is made of; in a line, what it is
+    I           "i"           0  []                                 "the base";
+    M           "m"           1  [] = [Zmmul]                       "multiplication and division";
+    A           "a"           2  [] = [Zaamo, Zalrsc]               "atomic instructions";
+    F           "f"           3  [Zicsr]                            "single precision";
+    D           "d"           4  [F]                                "double precision";
+    C           "c"           5  [] = [Zca]                         "16-bit instructions";
+    B           "b"           6  [] = [Zba, Zbb, Zbs]               "bit manipulation";
+    Zicbom      "zicbom"      10 []                                 "cache-block management";
+    Zicbop      "zicbop"      10 []                                 "cache-block prefetches";
+    Zicboz      "zicboz"      10 []                                 "cache-block zeroing";
+    Zicntr      "zicntr"      10 [Zicsr]                            "the counters cycle, time and instret";
+    Zicond      "zicond"      10 []                                 "conditional zeroing";
+    Zicsr       "zicsr"       10 []                                 "CSR instructions";
+    Zifencei    "zifencei"    10 []                                 "the instruction-fetch fence";
+    Zihintntl   "zihintntl"   10 []                                 "hints that data is not used again";
+    Zihintpause "zihintpause" 10 []                                 "a hint that the hart spins";
+    Zihpm       "zihpm"       10 [Zicsr]                            "the programmable counters";
+    Zimop       "zimop"       10 []                                 "may-be-operations";
+    Zmmul       "zmmul"       11 []                                 "multiplication without division";
+    Zaamo       "zaamo"       12 []                                 "atomic memory operations";
+    Zabha       "zabha"       12 [Zaamo]                            "atomics on bytes and halfwords";
+    Zacas       "zacas"       12 [Zaamo]                            "compare and swap";
+    Zalrsc      "zalrsc"      12 []                                 "load-reserved and store-conditional";
+    Zawrs       "zawrs"       12 []                                 "waiting for a reservation";
+    Zfa         "zfa"         13 [F]                                "additional floating-point instructions";
+    Zfh         "zfh"         13 [Zfhmin]                           "half precision";
+    Zfhmin      "zfhmin"      13 [F]                                "half precision, moved and converted only";
+    Zca         "zca"         15 []                                 "16-bit instructions without floating point";
+    Zcb         "zcb"         15 [Zca]                              "more 16-bit instructions";
+    Zcd         "zcd"         15 [Zca, D]                           "16-bit loads and stores of double precision";
+    Zcf         "zcf"         15 [Zca, F]                           "16-bit loads and stores of single precision";
+    Zcmop       "zcmop"       15 [Zca]                              "16-bit may-be-operations";
+    Zba         "zba"         16 []                                 "address generation";
+    Zbb         "zbb"         16 []                                 "basic bit manipulation";
+    Zbc         "zbc"         16 []                                 "carry-less multiplication";
+    Zbkb        "zbkb"        16 []                                 "bit manipulation for cryptography";
+    Zbkc        "zbkc"        16 []                                 "carry-less multiplication for cryptography";
+    Zbkx        "zbkx"        16 []                                 "permutations of nibbles and bytes";
+    Zbs         "zbs"         16 []                                 "single bits";
+    Zk          "zk"          17 [] = [Zkn, Zkt]                    "standard cryptography: zkn, zkt";
+    Zkn         "zkn"         17 [] = [Zbkb, Zbkc, Zbkx, Zknd, Zkne, Zknh] "NIST's algorithms";
+    Zknd        "zknd"        17 []                                 "AES decryption";
+    Zkne        "zkne"        17 []                                 "AES encryption";
+    Zknh        "zknh"        17 []                                 "SHA-2";
+    Zks         "zks"         17 [] = [Zbkb, Zbkc, Zbkx, Zksed, Zksh] "the ShangMi algorithms";
+    Zksed       "zksed"       17 []                                 "SM4";
+    Zksh        "zksh"        17 []                                 "SM3";
+    Zkt         "zkt"         17 []                                 "time that does not depend on data";
+    Smstateen   "smstateen"   30 [Ssstateen]                        "access to state by mode";
+    Ssstateen   "ssstateen"   31 []                                 "access to state by U-mode";
+    Sstc        "sstc"        31 []                                 "a timer of S-mode's own";
+    Svade       "svade"       32 []                                 "page faults for A and D bits";
+    Svadu       "svadu"       32 []                                 "A and D bits set by hardware";
+    Svinval     "svinval"     32 []                                 "fine-grained invalidation of translations";
+    Svnapot     "svnapot"     32 []                                 "contiguous pages";
+    Svpbmt      "svpbmt"      32 []                                 "page-based memory types";
 }
 
 /// A set of extensions. [`Display`](fmt::Display) gives the tail of an ISA string: `imac_zicsr_zba`.
@@ -147,7 +147,7 @@ impl fmt::Display for ExtSet {
 }
 
 macro_rules! extensions {
-    ($($ext:ident $name:literal $order:literal [$($required:ident),*] $(= [$($part:ident),*])?;)*) => {
+    ($($ext:ident $name:literal $order:literal [$($required:ident),*] $(= [$($part:ident),*])? $doc:literal;)*) => {
         /// A named part of the instruction set or of the privileged architecture.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[allow(missing_docs, reason = "the names are the specification's")]
@@ -160,6 +160,11 @@ macro_rules! extensions {
             /// As ISA strings spell it: lower case.
             pub const fn name(self) -> &'static str {
                 match self { $(Ext::$ext => $name),* }
+            }
+
+            /// What it is, in a few words.
+            pub const fn doc(self) -> &'static str {
+                match self { $(Ext::$ext => $doc),* }
             }
 
             /// What it cannot be without, and so brings with it.

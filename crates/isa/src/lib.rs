@@ -11,10 +11,12 @@ mod decode;
 mod extension;
 mod extensions;
 mod names;
+mod properties;
 mod pseudo;
 mod row;
 
 pub use decode::{Decoded, Decoder, handler, rows};
 pub use extension::{Ext, ExtSet};
 pub use names::{FLOAT_NAMES, INT_NAMES};
+pub use properties::Property;
 pub use row::{Compressed, Format, Handlers, Insn, Meaning, RowId, Widths};

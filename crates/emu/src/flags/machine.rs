@@ -32,13 +32,21 @@ pub(super) const FLAGS: &[Flag] = &[
         names: &["cpu"],
         form: "MODEL[,PROPERTY=on|off]...",
         brief: "choose the harts' model and its extensions",
-        more: "`-cpu help` lists the models.",
-        examples: &[("-cpu max", "everything there is")],
+        more: "`-cpu help` lists the models, `-cpu NAME,help` what can be switched on and off. An extension brings what \
+               it requires; one that others require cannot be switched off alone.",
+        examples: &[
+            ("-cpu max", "everything there is"),
+            ("-cpu rv64,zfh=on,zba=off", "one extension more and one less"),
+        ],
         complete: Complete::Words(&["help", "max", "rv64"]),
         parse: |asked, arg| match &*arg.text {
             "help" | "?" => Err(Outcome::print(catalogue::cpus())),
             "" => Err(Outcome::Fail(Failure::new("-cpu option cannot be empty"))),
             _ => {
+                if let Some((name, "help" | "?")) = arg.text.split_once(',') {
+                    let unknown = || Outcome::Fail(Failure::new(catalogue::unknown_cpu(name)));
+                    return Err(catalogue::cpu(name).map_or_else(unknown, Outcome::print));
+                }
                 asked.cpu = Some(arg.text.clone());
                 Ok(())
             }
