@@ -66,6 +66,7 @@ impl<W: Width> Hart<W> {
             &c.stval,
             &c.senvcfg,
             &c.satp,
+            &c.mseccfg,
         ] {
             cell.set(0);
         }
@@ -87,6 +88,9 @@ impl<W: Width> Hart<W> {
     /// Does a CSR instruction; gives what the register held, if it is read.
     pub fn access_csr(&self, csr: u16, op: CsrOp, v: u64, read: bool, write: bool) -> Result<u64, Illegal> {
         self.check_csr(csr, write)?;
+        if csr == SEED {
+            return self.read_csr(csr).map(|_| self.poll_entropy()).ok_or(Illegal);
+        }
         let old = if read || write && op != CsrOp::Write { self.read_csr(csr).ok_or(Illegal)? } else { 0 };
         if write {
             // Of `mip`, set and clear see what software wrote, not the pins (privileged spec, 3.1.9).
@@ -124,6 +128,11 @@ impl<W: Width> Hart<W> {
                 !below_m || c.mcounteren.get() & COUNTER_TM != 0 && c.menvcfg.get() & ENVCFG_STCE != 0
             }
             SENVCFG => stateen(0, STATEEN_ENVCFG),
+            // Only instructions that write may read it (unprivileged spec, Zkr).
+            SEED => {
+                let bit = if mode == Privilege::User { MSECCFG_USEED } else { MSECCFG_SSEED };
+                write && (!below_m || c.mseccfg.get() & bit != 0)
+            }
             SSTATEEN0..=SSTATEEN3 => stateen((csr - SSTATEEN0) as usize, STATEEN_SE),
             _ => true,
         };
@@ -138,6 +147,8 @@ impl<W: Width> Hart<W> {
             FFLAGS => with(Ext::F, c.fflags.get().into()),
             FRM => with(Ext::F, c.frm.get().into()),
             FCSR => with(Ext::F, u64::from(c.frm.get()) << 5 | u64::from(c.fflags.get())),
+            // To look at it is not to poll it.
+            SEED => with(Ext::Zkr, 0),
             CYCLE => with(Ext::Zicntr, self.read_mcycle()),
             INSTRET => with(Ext::Zicntr, self.read_minstret()),
             TIME => with(Ext::Zicntr, self.config().mtime.read()),
@@ -165,6 +176,7 @@ impl<W: Width> Hart<W> {
             MTVEC => Some(c.mtvec.get()),
             MCOUNTEREN => Some(c.mcounteren.get()),
             MENVCFG => Some(c.menvcfg.get()),
+            MSECCFG => with(Ext::Zkr, c.mseccfg.get()),
             MSTATEEN0..=MSTATEEN3 => with(Ext::Smstateen, c.mstateen[(csr - MSTATEEN0) as usize].get()),
             MCOUNTINHIBIT => Some(c.mcountinhibit.get()),
             0x323..=0x33f => with(Ext::Zihpm, 0),
@@ -225,6 +237,7 @@ impl<W: Width> Hart<W> {
             MTVEC => c.mtvec.set(v & !2),
             MCOUNTEREN => c.mcounteren.set(v & COUNTERS),
             MENVCFG => self.write_menvcfg(v),
+            MSECCFG if self.has(Ext::Zkr) => c.mseccfg.set(v & (MSECCFG_USEED | MSECCFG_SSEED)),
             MSTATEEN0 => c.mstateen[0].set(v & (STATEEN_ENVCFG | STATEEN_SE)),
             MSTATEEN1..=MSTATEEN3 => c.mstateen[(csr - MSTATEEN0) as usize].set(v & STATEEN_SE),
             MCOUNTINHIBIT => self.write_mcountinhibit(v),
@@ -245,6 +258,18 @@ impl<W: Width> Hart<W> {
             MINSTRET => self.write_minstret(v),
             _ => {}
         }
+    }
+
+    /// What `seed` holds when it is polled: that there are 16 bits of entropy, and these. They come of the hart's
+    /// number and of when it asks, in instructions and in time (SplitMix64); so they are as random as the clock.
+    fn poll_entropy(&self) -> u64 {
+        const ES16: u64 = 2 << 30;
+        let when = self.instret().rotate_left(32) ^ self.config().mtime.read() ^ self.config().id << 48;
+        let state = self.csrs.entropy.get().wrapping_add(0x9e37_79b9_7f4a_7c15) ^ when;
+        self.csrs.entropy.set(state);
+        let z = (state ^ state >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ES16 | (z ^ z >> 31) >> 48
     }
 
     /// `mstatus`, with `FS` and `SD` as they now are.

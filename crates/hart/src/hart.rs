@@ -104,6 +104,9 @@ pub(crate) struct Csrs {
     pub(crate) mcause: Cell<u64>,
     pub(crate) mtval: Cell<u64>,
     pub(crate) menvcfg: Cell<u64>,
+    pub(crate) mseccfg: Cell<u64>,
+    /// What the next polling of `seed` goes on from.
+    pub(crate) entropy: Cell<u64>,
     pub(crate) mstateen: [Cell<u64>; 4],
     pub(crate) mcycle: Counter,
     pub(crate) minstret: Counter,

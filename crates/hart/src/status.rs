@@ -37,6 +37,9 @@ bits! {
     ENVCFG_PBMTE = 1 << 62;
     ENVCFG_STCE  = 1 << 63;
 
+    MSECCFG_USEED = 1 << 8;
+    MSECCFG_SSEED = 1 << 9;
+
     STATEEN_ENVCFG = 1 << 62;
     STATEEN_SE     = 1 << 63;
 

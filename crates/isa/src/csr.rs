@@ -6,6 +6,7 @@ csrs! {
     FFLAGS        0x001 "fflags";
     FRM           0x002 "frm";
     FCSR          0x003 "fcsr";
+    SEED          0x015 "seed";
     CYCLE         0xc00 "cycle";
     TIME          0xc01 "time";
     INSTRET       0xc02 "instret";
@@ -47,6 +48,7 @@ csrs! {
     MIP           0x344 "mip";
     PMPCFG0       0x3a0 "pmpcfg0";
     PMPADDR0      0x3b0 "pmpaddr0";
+    MSECCFG       0x747 "mseccfg";
     MCYCLE        0xb00 "mcycle";
     MINSTRET      0xb02 "minstret";
     MVENDORID     0xf11 "mvendorid";

@@ -43,11 +43,12 @@ extensions! {
     Zbkc        "zbkc"        16 []                                 "carry-less multiplication for cryptography";
     Zbkx        "zbkx"        16 []                                 "permutations of nibbles and bytes";
     Zbs         "zbs"         16 []                                 "single bits";
-    Zk          "zk"          17 [] = [Zkn, Zkt]                    "standard cryptography: zkn, zkt";
+    Zk          "zk"          17 [] = [Zkn, Zkt]                    "standard cryptography: zkn, zkr, zkt";
     Zkn         "zkn"         17 [] = [Zbkb, Zbkc, Zbkx, Zknd, Zkne, Zknh] "NIST's algorithms";
     Zknd        "zknd"        17 []                                 "AES decryption";
     Zkne        "zkne"        17 []                                 "AES encryption";
     Zknh        "zknh"        17 []                                 "SHA-2";
+    Zkr         "zkr"         17 []                                 "a source of entropy";
     Zks         "zks"         17 [] = [Zbkb, Zbkc, Zbkx, Zksed, Zksh] "the ShangMi algorithms";
     Zksed       "zksed"       17 []                                 "SM4";
     Zksh        "zksh"        17 []                                 "SM3";
