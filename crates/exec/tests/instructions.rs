@@ -115,9 +115,9 @@ fn wide(battery: &mut Battery, rng: &mut Rng, insn: &Insn) {
         let lr = 0x1000_002f | raw & 0x7000 | rs1 << 15 | (rng.below(32) as u32) << 7;
         return one(battery, rng, &lr.to_le_bytes(), raw, insn.mnemonic);
     }
-    if is(insn.mnemonic, &["amocas"]) && !rng.one_in(3) {
-        // After a load of what is there, by which it swaps unless that changed its address.
-        let (rd, base) = (raw >> 7 & 31, raw >> 15 & 31);
+    let (rd, base) = (raw >> 7 & 31, raw >> 15 & 31);
+    if is(insn.mnemonic, &["amocas"]) && rd | 1 != base | 1 && !rng.one_in(3) {
+        // After a load of what is there, by which it swaps.
         let [low, high] = [0, 1].map(|i| op("ld", rd | i, base, 0, 8 * i64::from(i)).to_le_bytes());
         let before = if insn.mnemonic == "amocas.q" { [low, high].concat() } else { low.to_vec() };
         return one(battery, rng, &before, raw, insn.mnemonic);
@@ -248,11 +248,12 @@ fn compare(battery: &mut Battery, qemu: &Qemu) -> usize {
 
 #[test]
 fn every_instruction_does_what_it_does_in_qemu() {
-    let times = if full() { 200 } else { 50 };
+    // An image has room for some 60,000 cases.
+    let rounds = if full() { 10 } else { 1 };
     for qemu in qemus() {
         let mut rng = Rng(0x1234 + u64::from(qemu.version));
         let known = if qemu.version < 8 { OLD.to_vec() } else { [OLD, NEW].concat() };
-        let count = compare(&mut battery(&mut rng, &known, times), &qemu);
+        let count: usize = (0..rounds).map(|_| compare(&mut battery(&mut rng, &known, 50), &qemu)).sum();
         eprintln!("{count} cases agree with QEMU {}", qemu.version);
     }
 }
