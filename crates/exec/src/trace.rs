@@ -110,6 +110,7 @@ impl Trace {
         interrupt: bool,
         tval: u64,
     ) {
+        // QEMU's line, word for word: scripts that read `-d int` look for it.
         let what = Cause::describe(if interrupt { 1 << 63 | code } else { code });
         self.write(&format!(
             "riscv_cpu_do_interrupt: hart:{}, async:{}, cause:{code:016x}, epc:{pc:#018x}, tval:{tval:#018x}, desc={}\n",

@@ -25,7 +25,7 @@ impl fmt::Display for Role {
             Role::Kernel => "kernel",
             Role::Initrd => "initrd",
             Role::DeviceTree => "device tree",
-            Role::Loader => "loader's file",
+            Role::Loader => "loader",
         })
     }
 }
@@ -163,7 +163,7 @@ mod tests {
         );
         assert_eq!(
             layout().add(part(Role::Loader, "x", 0x1000, 8)).unwrap_err(),
-            "loader's file 'x' needs 0x1000..0x1008, where this machine has no memory; \
+            "loader 'x' needs 0x1000..0x1008, where this machine has no memory; \
              it has ram 0x80000000..0x88000000"
         );
         layout().add(part(Role::Loader, "top", u64::MAX - 3, 4)).unwrap_err();
