@@ -36,7 +36,6 @@ pub struct Config {
 pub struct Hart<W> {
     config: Config,
     port: Arc<Port>,
-    ram: RamOf,
     x: [Cell<W>; 32],
     pub(crate) f: [Cell<u64>; 32],
     pc: Cell<u64>,
@@ -61,9 +60,6 @@ pub struct Hart<W> {
     /// Drives `mip.STIP`.
     pub(crate) stimecmp: Arc<Comparator>,
 }
-
-/// The address space's RAM without a pointer more on the way.
-type RamOf = Arc<AddressSpace>;
 
 /// A word that `lr` reserved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,7 +124,6 @@ impl<W: Width> Hart<W> {
         let port = Arc::new(Port::default());
         let stip = Line::new(port.clone(), STIP);
         let hart = Hart {
-            ram: config.space.clone(),
             x: std::array::from_fn(|_| Cell::default()),
             f: std::array::from_fn(|_| Cell::default()),
             pc: Cell::new(0),
@@ -255,7 +250,7 @@ impl<W: Width> Hart<W> {
     /// The machine's memory.
     #[inline(always)]
     pub fn ram(&self) -> &Ram {
-        self.ram.ram()
+        self.config.space.ram()
     }
 
     /// Which rules fetched code runs under: two harts' blocks, or one's at different times, are alike only if
