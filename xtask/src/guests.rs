@@ -28,7 +28,7 @@ const MADE: [Made; 2] = [
     },
 ];
 
-/// Fetches the guests `names`, or all of the manifest when there are none. `peers` asks for QEMU 11.
+/// Fetches the guests `names`, or all there are. `peers`, which is no guest, is QEMU 11.
 pub fn fetch(names: &[String]) -> Result<()> {
     let cache = Cache::of_user()?;
     let manifest = Manifest::read()?;
@@ -42,7 +42,7 @@ pub fn fetch(names: &[String]) -> Result<()> {
             eprintln!("{:12} {how}", guest.name);
         }
     }
-    if names.iter().any(|name| name == peers::NAME) {
+    if names.is_empty() || names.iter().any(|name| name == peers::NAME) {
         peers::fetch(&cache)?;
     }
     Ok(())
@@ -60,7 +60,7 @@ pub fn path(name: &str) -> Result<std::path::PathBuf> {
 pub fn list() -> Result<String> {
     let rows = Manifest::read()?.guests;
     let rows = rows.iter().map(|guest| format!("  {:12} {} ({})\n", guest.name, guest.about, guest.version));
-    Ok(rows.chain([format!("  {:12} {} (only when named)\n", peers::NAME, peers::ABOUT)]).collect())
+    Ok(rows.chain([format!("  {:12} {}\n", peers::NAME, peers::ABOUT)]).collect())
 }
 
 fn known(manifest: &Manifest, name: &str) -> Result<()> {

@@ -8,35 +8,39 @@ use crate::{
     debian::{self, Archive},
 };
 use anyhow::{Context, Result, ensure};
-use std::{fs, os::unix::fs::PermissionsExt, process::Command};
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 /// The name that `cargo xtask guests` knows it by.
 pub const NAME: &str = "peers";
 
 /// What it is, for people.
-pub const ABOUT: &str = "QEMU 11 with its libraries, as bin/qemu-system-riscv64-11 and bin/qemu-riscv64-11";
+pub const ABOUT: &str =
+    "QEMU 11 with its libraries, as bin/qemu-system-riscv64-11, bin/qemu-riscv64-11 and so on";
+
+/// Where the script that starts `program` of QEMU 11 is, once fetched.
+pub fn script(cache: &Cache, program: &str) -> PathBuf {
+    cache.root().join("bin").join(format!("{program}-11"))
+}
 
 /// Unpacks the programs and writes a script to start each.
 pub fn fetch(cache: &Cache) -> Result<()> {
-    let bin = cache.root().join("bin");
-    if PROGRAMS.iter().all(|program| bin.join(format!("{program}-11")).exists()) {
-        eprintln!("{NAME:12} from the cache, in {}", bin.display());
+    let root = cache.root().join("peers");
+    if PROGRAMS.iter().all(|program| script(cache, program).exists()) {
+        eprintln!("{NAME:12} from the cache, in {}", root.display());
         return Ok(());
     }
-    let archive = Archive::open(cache, "sid", "amd64")?;
-    let scratch = cache.scratch(NAME)?;
-    for deb in archive.download_closure(&["qemu-system-riscv", "qemu-user"])? {
-        debian::unpack(&deb, &["*"], &scratch).with_context(|| deb.display().to_string())?;
+    // A cache of an older day may hold all programs, and scripts for fewer.
+    if !PROGRAMS.iter().all(|program| root.join("usr/bin").join(program).exists()) {
+        unpack(cache, &root)?;
     }
-    archive.clean()?;
-    let root = cache.root().join("peers");
-    if root.exists() {
-        fs::remove_dir_all(&root)?;
-    }
-    fs::rename(&scratch, &root)?;
-    fs::create_dir_all(&bin)?;
     for program in PROGRAMS {
-        let script = bin.join(format!("{program}-11"));
+        let script = script(cache, program);
+        fs::create_dir_all(script.parent().unwrap_or(&root))?;
         fs::write(&script, start(&root.display().to_string(), program))?;
         fs::set_permissions(&script, fs::Permissions::from_mode(0o755))?;
         let version = Command::new(&script).arg("--version").output()?;
@@ -52,6 +56,20 @@ pub fn fetch(cache: &Cache) -> Result<()> {
     Ok(())
 }
 
+/// Unpacks the packages of the programs, and all they depend on, into `root`.
+fn unpack(cache: &Cache, root: &Path) -> Result<()> {
+    let archive = Archive::open(cache, "sid", "amd64")?;
+    let scratch = cache.scratch(NAME)?;
+    for deb in archive.download_closure(&["qemu-system-riscv", "qemu-user"])? {
+        debian::unpack(&deb, &["*"], &scratch).with_context(|| deb.display().to_string())?;
+    }
+    archive.clean()?;
+    if root.exists() {
+        fs::remove_dir_all(root)?;
+    }
+    Ok(fs::rename(&scratch, root)?)
+}
+
 /// The script that starts `program` of the unpacked tree `root`.
 fn start(root: &str, program: &str) -> String {
     let data = if program.contains("system") { format!(" -L {root}/usr/share/qemu") } else { String::new() };
@@ -61,4 +79,4 @@ fn start(root: &str, program: &str) -> String {
     )
 }
 
-const PROGRAMS: [&str; 2] = ["qemu-system-riscv64", "qemu-riscv64"];
+const PROGRAMS: [&str; 4] = ["qemu-system-riscv64", "qemu-system-riscv32", "qemu-riscv64", "qemu-riscv32"];
