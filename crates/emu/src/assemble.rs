@@ -52,17 +52,7 @@ pub(crate) fn assemble(config: &Config) -> Result<Assembled, Outcome> {
     let checked = spec
         .check(&registry, &globals)
         .map_err(|problems| fail(problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")))?;
-    let boot = BootOptions {
-        bios: config.boot.bios.clone(),
-        kernel: config.boot.kernel.clone(),
-        initrd: config.boot.initrd.clone(),
-        append: config.boot.append.clone(),
-        dtb: config.boot.dtb.clone(),
-        folders: config.boot.folders.clone(),
-        seed: config.seed,
-        loaders,
-        builtin: Some(MONITOR),
-    };
+    let boot = BootOptions { loaders, builtin: Some(MONITOR), ..config.boot.clone() };
     let tree = device_tree(&checked, &CpuTree::from(&model));
     let plan = plan(&checked.spec, &boot, tree).map_err(fail)?;
     if let Some(file) = &config.dump_dtb {

@@ -6,6 +6,7 @@ use hartwright_backend::{
     opts::Opts,
     spec::{ChardevSpec, Kind, Place},
 };
+use hartwright_machine::BootOptions;
 use hartwright_objects::{Given, nearest};
 
 use crate::{Asked, Failure, Program, Topology, asked::Said, catalogue, flags::in_vain};
@@ -31,8 +32,8 @@ pub struct Config {
     pub memory: Option<u64>,
     /// `-smp`.
     pub smp: Option<Topology>,
-    /// `-bios`, `-kernel` and so on.
-    pub boot: Boot,
+    /// `-bios`, `-kernel`, `-seed` and so on, but not what `-device` loads, nor our own firmware.
+    pub boot: BootOptions,
     /// `-device`, in order.
     pub devices: Vec<DeviceOption>,
     /// `-global`, in order.
@@ -61,8 +62,6 @@ pub struct Config {
     pub debug_threads: bool,
     /// `-pidfile`.
     pub pidfile: Option<PathBuf>,
-    /// `-seed`.
-    pub seed: Option<u64>,
     /// `-echr`; `None` when there is to be no escape key.
     pub escape: Option<u8>,
     /// `-msg`.
@@ -83,23 +82,6 @@ pub struct Cpu {
     pub model: String,
     /// Its properties, in order.
     pub properties: Vec<(String, String)>,
-}
-
-/// What is in memory when the machine starts, as the user named it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Boot {
-    /// `-bios`: `none`, `default` or a file.
-    pub bios: Option<String>,
-    /// `-kernel`.
-    pub kernel: Option<String>,
-    /// `-initrd`.
-    pub initrd: Option<String>,
-    /// `-append`.
-    pub append: Option<String>,
-    /// `-dtb`.
-    pub dtb: Option<String>,
-    /// `-L`, in order.
-    pub folders: Vec<PathBuf>,
 }
 
 /// `-device` or `-object`.
@@ -265,13 +247,16 @@ pub fn resolve(program: &Program, asked: Asked) -> Result<Config, Outcome> {
         properties.set(key, value);
     }
     let accel = accel(&asked, properties.take("accel"))?;
-    let mut boot = Boot {
+    let mut boot = BootOptions {
         bios: asked.bios,
         kernel: asked.kernel,
         initrd: asked.initrd,
         append: asked.append,
         dtb: asked.dtb,
         folders: asked.folders,
+        seed: asked.seed,
+        loaders: vec![],
+        builtin: None,
     };
     for (key, slot) in [
         ("firmware", &mut boot.bios),
@@ -320,7 +305,6 @@ pub fn resolve(program: &Program, asked: Asked) -> Result<Config, Outcome> {
         process_name: asked.process_name,
         debug_threads: asked.debug_threads,
         pidfile: asked.pidfile,
-        seed: asked.seed,
         escape: match asked.escape {
             None => Some(0x01),
             Some(0) => None,

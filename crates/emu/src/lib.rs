@@ -21,8 +21,7 @@ mod smp;
 
 pub use asked::{Asked, parse};
 pub use config::{
-    Accel, Boot, Config, Cpu, DeviceOption, Log, LogItem, Messages, MonitorPlan, Outcome, PlannedChardev,
-    resolve,
+    Accel, Config, Cpu, DeviceOption, Log, LogItem, Messages, MonitorPlan, Outcome, PlannedChardev, resolve,
 };
 pub use failure::Failure;
 pub use flags::{FLAGS, Flag, Group, all_flags};

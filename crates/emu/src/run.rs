@@ -147,9 +147,8 @@ fn prepare(config: &Config) -> Result<Running<'_>, Outcome> {
             .map_err(|why| fail(format!("the machine's memory cannot be filled: {why}")))?;
 
         let chardevs = host.backends.infos().into_iter().map(|info| (info.id, info.filename)).collect();
-        let control = Control::new(Parts {
+        let parts = Parts {
             harts,
-            stops,
             space: machine.space.clone(),
             clock: machine.clock.clone(),
             root: machine.root.clone(),
@@ -158,8 +157,8 @@ fn prepare(config: &Config) -> Result<Running<'_>, Outcome> {
             version: config.program.version(),
             trace,
             outside: Box::new(Around { outbox: Mutex::new(outbox), chardevs }),
-        })
-        .map_err(fail)?;
+        };
+        let control = Control::new(parts, stops).map_err(fail)?;
         for port in &host.monitors {
             let banner = config.program.monitor_banner();
             hartwright_monitor::start(port.clone(), control.clone(), &banner).map_err(fail)?;

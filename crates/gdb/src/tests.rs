@@ -93,9 +93,8 @@ pub(crate) fn machine_with(content: &[(u64, Vec<u8>)]) -> (Arc<Control>, Around)
     let (stops, quit) = (Stops::default(), Around::default());
     let harts = vec![config(0), config(1)];
     let setup = Setup { harts, listener: stops.listener(), trace: Trace::default() };
-    let control = Control::new(Parts {
+    let parts = Parts {
         harts: Harts::new(setup).unwrap(),
-        stops,
         space,
         clock,
         root: Node::root(Abstract::container()),
@@ -104,8 +103,8 @@ pub(crate) fn machine_with(content: &[(u64, Vec<u8>)]) -> (Arc<Control>, Around)
         version: "0".into(),
         trace: Trace::default(),
         outside: Box::new(quit.clone()),
-    });
-    (control.unwrap(), quit)
+    };
+    (Control::new(parts, stops).unwrap(), quit)
 }
 
 impl Bench {

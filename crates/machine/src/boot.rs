@@ -18,7 +18,7 @@ const DEVICE_TREE_BELOW: u64 = 3 << 30;
 const PAGE: u64 = 0x1000;
 
 /// What the command line says about booting.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct BootOptions {
     /// `-bios`; without it firmware is `default` when there is a kernel, else `builtin`.
     pub bios: Option<String>,

@@ -74,7 +74,6 @@ pub(crate) fn machine(program: &[u32]) -> (Arc<Control>, Asked) {
     let main = Symbol { name: "main".into(), address: RAM + 4, size: 8 };
     let parts = Parts {
         harts: Harts::new(setup).unwrap(),
-        stops,
         space,
         clock,
         root,
@@ -84,5 +83,5 @@ pub(crate) fn machine(program: &[u32]) -> (Arc<Control>, Asked) {
         trace: Trace::default(),
         outside: Box::new(Around(asked.clone())),
     };
-    (Control::new(parts).unwrap(), asked)
+    (Control::new(parts, stops).unwrap(), asked)
 }

@@ -7,6 +7,7 @@ use hartwright_mem::AddressSpace;
 use hartwright_objects::Node;
 use std::{
     fmt,
+    ops::Deref,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -120,15 +121,13 @@ impl Stops {
     }
 }
 
-/// What a [`Control`] is made of.
+/// What a [`Control`] controls.
 pub struct Parts {
-    /// The harts, paused, made with the listener of `stops`.
+    /// The harts, made paused. To pause or resume them, use the control's own methods: others would not know.
     pub harts: Harts,
-    /// What they tell.
-    pub stops: Stops,
     /// The machine's physical addresses.
     pub space: Arc<AddressSpace>,
-    /// The machine's time, standing.
+    /// The machine's time, standing at first.
     pub clock: Clock,
     /// The root of the object tree.
     pub root: Node,
@@ -138,7 +137,7 @@ pub struct Parts {
     pub name: Option<String>,
     /// The version that `info version` shows.
     pub version: String,
-    /// What `log` sets.
+    /// What the harts trace; `log` sets it.
     pub trace: Trace,
     /// The program around it.
     pub outside: Box<dyn Outside>,
@@ -146,30 +145,20 @@ pub struct Parts {
 
 type Ear = Box<dyn Fn(News) + Send + Sync>;
 
-/// A machine under control.
+/// A machine under control. Its parts are in reach as if they were its own.
 pub struct Control {
-    /// The harts. To pause or resume them, use this control's own methods: others would not know.
-    pub harts: Harts,
-    /// The machine's physical addresses.
-    pub space: Arc<AddressSpace>,
-    /// The machine's time.
-    pub clock: Clock,
-    /// The root of the object tree.
-    pub root: Node,
-    /// Names for addresses.
-    pub symbols: Symbols,
-    /// `-name`.
-    pub name: Option<String>,
-    /// The version that `info version` shows.
-    pub version: String,
-    /// What the harts trace.
-    pub trace: Trace,
-    /// The program around it.
-    pub outside: Box<dyn Outside>,
+    parts: Parts,
     state: Mutex<State>,
     /// Which run this is: counts up whenever harts are let go. What a hart told in an earlier one is old.
     round: Arc<AtomicU64>,
     ears: Mutex<Vec<Ear>>,
+}
+
+impl Deref for Control {
+    type Target = Parts;
+    fn deref(&self) -> &Parts {
+        &self.parts
+    }
 }
 
 struct State {
@@ -179,23 +168,14 @@ struct State {
 }
 
 impl Control {
-    /// Takes control of a machine that has not begun.
+    /// Takes control of a machine that has not begun, whose harts were made with the listener of `stops`.
     ///
     /// # Errors
     /// The host gives no thread.
-    pub fn new(parts: Parts) -> Result<Arc<Self>, String> {
-        let Parts { harts, stops, space, clock, root, symbols, name, version, trace, outside } = parts;
-        let going = vec![Go::Stay; harts.len()];
+    pub fn new(parts: Parts, stops: Stops) -> Result<Arc<Self>, String> {
+        let going = vec![Go::Stay; parts.harts.len()];
         let control = Arc::new(Control {
-            harts,
-            space,
-            clock,
-            root,
-            symbols,
-            name,
-            version,
-            trace,
-            outside,
+            parts,
             state: Mutex::new(State { run: RunState::Prelaunch, going }),
             round: stops.round,
             ears: Mutex::default(),

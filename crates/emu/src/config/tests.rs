@@ -139,7 +139,7 @@ fn everything_arrives_in_the_configuration() {
     assert_eq!(config.boot.kernel.as_deref(), Some("k"));
     assert_eq!(config.boot.folders, [PathBuf::from("/x"), PathBuf::from("/y")]);
     assert!(config.stopped && config.no_reboot && config.no_shutdown && config.accel.single_thread);
-    assert_eq!((config.seed, config.escape), (Some(16), None));
+    assert_eq!((config.boot.seed, config.escape), (Some(16), None));
     assert_eq!(config.log.items, [LogItem::Int, LogItem::Cpu]);
     assert_eq!(config.dump_dtb, Some("t".into()));
     assert_eq!(config.machine_properties, [("x".into(), "1".into())]);
