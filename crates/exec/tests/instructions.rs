@@ -18,6 +18,7 @@ use common::{
     full, model, op,
     peer::{Qemu, qemus},
     place,
+    recorder::Shape,
 };
 use hartwright_isa::{Decoded, Decoder, Ext, ExtSet, Format, Insn, csr, rows};
 
@@ -141,7 +142,7 @@ fn one(battery: &mut Battery, rng: &mut Rng, before: &[u8], raw: u32, name: &str
             d.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
         ),
         pc,
-        x: std::array::from_fn(|_| rng.integer()),
+        x: std::array::from_fn(|_| rng.integer_of(64)),
         f: std::array::from_fn(|_| rng.float()),
         fcsr: rng.below(256),
         // Now and then floating point is off.
@@ -169,7 +170,7 @@ fn aim(case: &mut Case, rng: &mut Rng, d: &Decoded, pc: u64) {
         if mnemonic == "jalr" {
             addr = pc.wrapping_add_signed(landing(rng) | i64::from(rng.one_in(4)));
         }
-        case.x[base] = addr.wrapping_add_signed(-imm);
+        case.x[base] = addr.wrapping_add_signed(-imm).into();
         if mnemonic != "jalr" {
             case.watch = addr & !7;
         }
@@ -177,7 +178,7 @@ fn aim(case: &mut Case, rng: &mut Rng, d: &Decoded, pc: u64) {
 }
 
 fn battery(rng: &mut Rng, known: &[Ext], times: u64) -> Battery {
-    let mut battery = Battery::new(rng);
+    let mut battery = Battery::new(rng, Shape::RV64);
     let known = ExtSet::of(known);
     for (_, insn) in rows().filter(|(_, i)| i.is_in(known, 64) && stays(i)) {
         (0..times).for_each(|_| wide(&mut battery, rng, insn));
@@ -187,7 +188,7 @@ fn battery(rng: &mut Rng, known: &[Ext], times: u64) -> Battery {
 
 /// Every 16-bit pattern that means anything, or each so many of them.
 fn narrow(rng: &mut Rng, known: &[Ext], step: usize) -> Battery {
-    let mut battery = Battery::new(rng);
+    let mut battery = Battery::new(rng, Shape::RV64);
     let decoder = Decoder::new(ExtSet::of(known), 64);
     let legal: Vec<_> = (0..0x1_0000u32).filter_map(|raw| Some((raw, decoder.decode(raw, 0)?))).collect();
     let legal = legal.iter().filter(|(raw, _)| raw & 3 != 3);
@@ -250,7 +251,7 @@ fn compare(battery: &mut Battery, qemu: &Qemu) -> usize {
 fn every_instruction_does_what_it_does_in_qemu() {
     // An image has room for some 60,000 cases.
     let rounds = if full() { 10 } else { 1 };
-    for qemu in qemus() {
+    for qemu in qemus(64) {
         let mut rng = Rng(0x1234 + u64::from(qemu.version));
         let known = if qemu.version < 8 { OLD.to_vec() } else { [OLD, NEW].concat() };
         let count: usize = (0..rounds).map(|_| compare(&mut battery(&mut rng, &known, 50), &qemu)).sum();
@@ -261,7 +262,7 @@ fn every_instruction_does_what_it_does_in_qemu() {
 #[test]
 fn every_compressed_instruction_does_what_it_does_in_qemu() {
     let step = if full() { 1 } else { 8 };
-    for qemu in qemus() {
+    for qemu in qemus(64) {
         let mut rng = Rng(0x4321 + u64::from(qemu.version));
         let known = if qemu.version < 8 { OLD.to_vec() } else { [OLD, NEW].concat() };
         let count = compare(&mut narrow(&mut rng, &known, step), &qemu);

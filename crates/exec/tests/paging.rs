@@ -14,6 +14,7 @@ use common::{
     battery::{Battery, Case, FREE, MACHINE, Outcome, SIZE},
     full, model, op,
     peer::{Qemu, qemus},
+    recorder::Shape,
 };
 
 const PAGE: u64 = 0x1000;
@@ -85,7 +86,7 @@ fn fill(battery: &mut Battery, rng: &mut Rng, tables: u64, levels: u64, newer: b
 }
 
 fn battery(rng: &mut Rng, count: u64, newer: bool) -> Battery {
-    let mut battery = Battery::new(rng);
+    let mut battery = Battery::new(rng, Shape::RV64);
     for page in 0..TARGET_PAGES {
         // Executed, it tells which page it is; loaded, too.
         let words = u64::from(op("addi", 5, 0, 0, page as i64)) | u64::from(op("ecall", 0, 0, 0, 0)) << 32;
@@ -103,10 +104,10 @@ fn battery(rng: &mut Rng, count: u64, newer: bool) -> Battery {
         let va = fill(&mut battery, rng, tables, levels, newer);
         let user = rng.one_in(2);
         let status = rng.next() & 3 << 18;
-        let mut x: [u64; 32] = std::array::from_fn(|_| rng.next());
-        x[7] = va;
+        let mut x: [u128; 32] = std::array::from_fn(|_| rng.next().into());
+        x[7] = va.into();
         // What a store leaves where a target is, is what was there.
-        x[8] = u64::from(op("addi", 5, 0, 0, 0)) | u64::from(op("ecall", 0, 0, 0, 0)) << 32;
+        x[8] = u128::from(op("addi", 5, 0, 0, 0)) | u128::from(op("ecall", 0, 0, 0, 0)) << 32;
         x[6] = 1 << 17;
         let mut case = Case {
             name: format!("Sv{} {va:#x}", 12 + 9 * levels),
@@ -125,7 +126,7 @@ fn battery(rng: &mut Rng, count: u64, newer: bool) -> Battery {
         } else {
             // `mret` would leave MPP at U and clear MPRV, so the case sets both: from a register.
             case.pc = rng.pick(if newer { &code } else { &code[..2] });
-            case.x[6] |= mpp;
+            case.x[6] |= u128::from(mpp);
             case.mstatus = MACHINE | status;
             case.name += &format!(" by code {:#x}", case.pc);
         }
@@ -173,7 +174,7 @@ fn compare(qemu: &Qemu, count: u64) {
 fn random_walks_end_as_in_qemu() {
     // QEMU's device tree is in the last 2 MiB.
     let most = (SIZE - 0x20_0000 - (TABLES - RAM)) / (TABLES_PER_CASE * PAGE);
-    for qemu in qemus() {
+    for qemu in qemus(64) {
         compare(&qemu, if full() { most } else { 1_500 });
     }
 }

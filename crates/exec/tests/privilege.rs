@@ -10,6 +10,7 @@ use common::{
     battery::{Battery, Case, MACHINE, SCRATCH},
     full, li, model, op,
     peer::qemus,
+    recorder::Shape,
 };
 use hartwright_hart::Privilege;
 use hartwright_isa::csr;
@@ -45,13 +46,13 @@ const SETTINGS: &[(u16, u64)] = &[
 ];
 
 fn battery(rng: &mut Rng, count: u64) -> Battery {
-    let mut battery = Battery::new(rng);
+    let mut battery = Battery::new(rng, Shape::RV64);
     let case = |battery: &mut Battery, name: String, words: &[u32], mstatus: u64, x5: u64| {
         let bytes: Vec<u8> =
             words.iter().chain(&[op("ebreak", 0, 0, 0, 0)]).flat_map(|w| w.to_le_bytes()).collect();
         let mut x = [0; 32];
-        x[5] = x5;
-        x[6] = SCRATCH + 0x100;
+        x[5] = x5.into();
+        x[6] = u128::from(SCRATCH) + 0x100;
         let pc = battery.code(&bytes);
         battery.cases.push(Case { name, pc, x, f: [0; 32], fcsr: 0, mstatus, satp: 0, watch: SCRATCH });
     };
@@ -91,7 +92,7 @@ fn battery(rng: &mut Rng, count: u64) -> Battery {
 #[test]
 fn every_mode_may_do_what_it_may_in_qemu() {
     // QEMU 7.2 knows no cache-block operations.
-    for qemu in qemus().into_iter().filter(|qemu| qemu.version >= 8) {
+    for qemu in qemus(64).into_iter().filter(|qemu| qemu.version >= 8) {
         let mut battery = battery(&mut Rng(61), if full() { 20_000 } else { 4_000 });
         let ours = battery.run_here(model("max"));
         let theirs = qemu.run(battery.image(), "max");

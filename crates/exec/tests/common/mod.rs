@@ -4,6 +4,7 @@
 
 pub(crate) mod battery;
 pub(crate) mod peer;
+pub(crate) mod recorder;
 
 use hartwright_exec::{Event, Harts, Setup, Trace};
 use hartwright_hart::Config;
@@ -135,15 +136,20 @@ pub(crate) fn model(name: &str) -> CpuModel {
     CpuModel::find(name).unwrap().clone()
 }
 
-/// The row of a mnemonic, at 64 bits.
-pub(crate) fn row(mnemonic: &str) -> &'static Insn {
-    let found = rows().find(|(_, insn)| insn.mnemonic == mnemonic && insn.widths.has(64));
-    found.unwrap_or_else(|| panic!("no instruction is called {mnemonic}")).1
+/// The row of a mnemonic at a register width.
+pub(crate) fn row(xlen: u32, mnemonic: &str) -> &'static Insn {
+    let found = rows().find(|(_, insn)| insn.mnemonic == mnemonic && insn.widths.has(xlen));
+    found.unwrap_or_else(|| panic!("no instruction of {xlen} bits is called {mnemonic}")).1
 }
 
 /// An instruction of the tables with its operands; those it has not are 0. A CSR's number is an `imm`.
 pub(crate) fn op(mnemonic: &str, rd: u32, rs1: u32, rs2: u32, imm: i64) -> u32 {
-    let insn = row(mnemonic);
+    op_at(64, mnemonic, rd, rs1, rs2, imm)
+}
+
+/// The same at a register width, where that makes a difference.
+pub(crate) fn op_at(xlen: u32, mnemonic: &str, rd: u32, rs1: u32, rs2: u32, imm: i64) -> u32 {
+    let insn = row(xlen, mnemonic);
     insn.pattern.1 | rd << 7 | rs1 << 15 | rs2 << 20 | place(insn.format, imm as u32)
 }
 
@@ -161,10 +167,16 @@ pub(crate) fn place(format: Format, imm: u32) -> u32 {
     }
 }
 
-/// Instructions that put any value into a register.
+/// Instructions that put any value into a register of 64 bits.
 pub(crate) fn li(rd: u32, value: u64) -> Vec<u32> {
-    let mut words = vec![op("addi", rd, 0, 0, (value >> 55) as i64)];
-    for shift in [44, 33, 22, 11, 0] {
+    li_at(64, rd, value.into())
+}
+
+/// The same for any width.
+pub(crate) fn li_at(xlen: u32, rd: u32, value: u128) -> Vec<u32> {
+    let rest = (xlen - 1) / 11 * 11;
+    let mut words = vec![op("addi", rd, 0, 0, (value >> rest & 0x7ff) as i64)];
+    for shift in (0..rest).step_by(11).rev() {
         words.push(op("slli", rd, rd, 0, 11));
         words.push(op("ori", rd, rd, 0, (value >> shift & 0x7ff) as i64));
     }
@@ -215,6 +227,23 @@ impl Rng {
             5 => self.next() & self.next() & self.next(),
             6 => self.below(64),
             _ => self.next(),
+        }
+    }
+
+    /// An integer of `xlen` bits, likely one at an edge of that width or of a smaller one.
+    pub(crate) fn integer_of(&mut self, xlen: u32) -> u128 {
+        let narrow = self.integer();
+        match xlen {
+            32 => (narrow as u32).into(),
+            64 => narrow.into(),
+            _ => match self.below(6) {
+                0 => narrow.into(),
+                1 => narrow as i64 as u128,
+                2 => u128::from(narrow) << 64,
+                3 => 1 << self.below(128),
+                4 => (1u128 << self.below(128)).wrapping_neg(),
+                _ => u128::from(narrow) << 64 | u128::from(self.next()),
+            },
         }
     }
 

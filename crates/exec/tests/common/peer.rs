@@ -15,33 +15,38 @@ pub(crate) struct Qemu {
     pub(crate) program: PathBuf,
     /// Its major version.
     pub(crate) version: u32,
+    /// What it needs besides, to be of its width.
+    accel: &'static [&'static str],
 }
 
-/// Every QEMU there is: the host's, and the newer one that `cargo xtask guests peers` fetches. Says so if there is
-/// none.
-pub(crate) fn qemus() -> Vec<Qemu> {
+/// Every QEMU for registers of `xlen` bits: the host's, and the newer one that `cargo xtask guests peers` fetches.
+/// Says so if there is none.
+pub(crate) fn qemus(xlen: u32) -> Vec<Qemu> {
     let cache = std::env::var_os("HARTWRIGHT_CACHE").map(PathBuf::from).or_else(|| {
         let home = PathBuf::from(std::env::var_os("HOME")?);
         Some(std::env::var_os("XDG_CACHE_HOME").map_or(home.join(".cache"), PathBuf::from).join("hartwright"))
     });
-    let newer = cache.map(|cache| cache.join("bin/qemu-system-riscv64-11"));
-    let found: Vec<Qemu> = [Some(PathBuf::from("qemu-system-riscv64")), newer]
+    let name = if xlen == 32 { "qemu-system-riscv32" } else { "qemu-system-riscv64" };
+    // As many threads as harts do not go with registers of 128 bits.
+    let accel: &[&str] = if xlen == 128 { &["-accel", "tcg,thread=single"] } else { &[] };
+    let newer = cache.map(|cache| cache.join(format!("bin/{name}-11")));
+    let found: Vec<Qemu> = [Some(PathBuf::from(name)), newer]
         .into_iter()
         .flatten()
-        .filter_map(Qemu::at)
+        .filter_map(|program| Qemu::at(program, accel))
         .collect();
     if found.is_empty() {
-        eprintln!("skipped: qemu-system-riscv64 is not installed");
+        eprintln!("skipped: {name} is not installed");
     }
     found
 }
 
 impl Qemu {
-    fn at(program: PathBuf) -> Option<Self> {
+    fn at(program: PathBuf, accel: &'static [&'static str]) -> Option<Self> {
         let output = Command::new(&program).arg("--version").output().ok()?;
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         let version = text.split("version ").nth(1)?.split('.').next()?.parse().ok()?;
-        Some(Qemu { program, version })
+        Some(Qemu { program, version, accel })
     }
 
     /// Runs an image from the start of RAM until it writes the finisher; gives memory as it left it.
@@ -57,6 +62,7 @@ impl Qemu {
                 &format!("memory-backend-file,id=ram,share=on,size={SIZE},mem-path={}", file.display()),
             ])
             .args(["-bios", "none", "-nographic", "-serial", "none", "-monitor", "none"])
+            .args(self.accel)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .spawn()
