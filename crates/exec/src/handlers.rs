@@ -37,6 +37,10 @@ impl<W: Width> Value for Reg<W> {
         Reg(W::from_i64((low as i32).into()))
     }
     #[inline(always)]
+    fn bin64(self, f: Bin, rhs: Self) -> Self {
+        Reg(W::from_i64(u64::bin(f, self.0.to_u64(), rhs.0.to_u64()) as i64))
+    }
+    #[inline(always)]
     fn un(self, f: Un) -> Self {
         Reg(W::un(f, self.0))
     }
@@ -182,12 +186,16 @@ impl<W: Width> Reader for Now<'_, W> {
             1 => hart.load::<u8>(addr).map(u64::from),
             2 => hart.load::<u16>(addr).map(u64::from),
             4 => hart.load::<u32>(addr).map(u64::from),
+            16 => return self.check(hart.load_pair(addr)).map(|raw| Reg(W::from_u128(raw))),
             _ => hart.load::<u64>(addr),
         };
         self.check(raw).map(|raw| Reg(m.extend(raw)))
     }
     #[inline(always)]
     fn store(self, m: Mem, addr: Reg<W>, v: Reg<W>) -> Result<(), Stop> {
+        if m.size() == 16 {
+            return self.check(self.0.hart.store_pair(addr.0.to_u64(), v.0.to_u128()));
+        }
         let v = v.0.to_u64();
         match m.size() {
             1 => self.put(addr, v as u8),
@@ -332,8 +340,7 @@ impl<W: Width> Reader for Now<'_, W> {
     }
 
     fn csr(self, csr: u16, op: CsrOp, v: Reg<W>, read: bool, write: bool) -> Result<Reg<W>, Stop> {
-        let old = self.legal(self.0.hart.access_csr(csr, op, v.0.to_u64(), read, write))?;
-        Ok(self.constant(old as i64))
+        self.legal(self.0.hart.access_csr(csr, op, v.0, read, write)).map(Reg)
     }
 
     fn reserved<T>(self) -> Result<T, Stop> {

@@ -101,22 +101,6 @@ pub(crate) struct AtRest<'r, 'c, W> {
     pub(crate) waits: &'r mut bool,
 }
 
-/// Registers of any width to and from 128 bits.
-fn widen<W: Width>(v: W) -> u128 {
-    let high = W::bin(hartwright_ir::Bin::Shr, v, W::from_u64(W::BITS as u64 / 2));
-    let low = v.to_u64();
-    if W::BITS > 64 { u128::from(high.to_u64()) << (W::BITS / 2) | u128::from(low) } else { low.into() }
-}
-
-fn narrow<W: Width>(v: u128) -> W {
-    let low = W::from_u64(v as u64);
-    if W::BITS <= 64 {
-        return low;
-    }
-    let high = W::bin(hartwright_ir::Bin::Shl, W::from_u64((v >> 64) as u64), W::from_u64(64));
-    W::bin(hartwright_ir::Bin::Or, high, low)
-}
-
 impl<W: Width> Inspect for AtRest<'_, '_, W> {
     fn xlen(&self) -> u32 {
         W::BITS
@@ -132,10 +116,10 @@ impl<W: Width> Inspect for AtRest<'_, '_, W> {
         self.core.hart.set_pc(pc);
     }
     fn x(&self, r: u8) -> u128 {
-        widen(self.core.hart.x(r))
+        self.core.hart.x(r).to_u128()
     }
     fn set_x(&mut self, r: u8, v: u128) {
-        self.core.hart.set_x(r, narrow(v));
+        self.core.hart.set_x(r, W::from_u128(v));
     }
     fn f(&self, r: u8) -> u64 {
         self.core.hart.f(r)

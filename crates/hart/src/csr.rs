@@ -1,8 +1,9 @@
 //! CSRs: who may touch which, what each holds, and what a write leaves (privileged spec, chapters 2, 3 and 10).
 
 use crate::{hart::Hart, status::*, trap::Privilege};
-use hartwright_ir::{CsrOp, Width};
+use hartwright_ir::{Bin, CsrOp, Un, Width};
 use hartwright_isa::{Ext, csr::*};
+use std::cell::Cell;
 
 /// An illegal-instruction exception is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,8 +38,6 @@ const MSTATUS_WRITABLE: u64 = MSTATUS_SIE
     | MSTATUS_TVM
     | MSTATUS_TW
     | MSTATUS_TSR;
-/// `UXL` and `SXL`: 64 bits, always.
-const MSTATUS_FIXED: u64 = 2 << 32 | 2 << 34;
 /// Programmable counters: there, and always zero.
 const COUNTERS: u64 = 0xffff_ffff;
 const SATP_PPN_AND_ASID: u64 = (1 << 60) - 1;
@@ -70,10 +69,10 @@ impl<W: Width> Hart<W> {
         ] {
             cell.set(0);
         }
-        c.mstateen.iter().for_each(|cell| cell.set(0));
+        c.mstateen.iter().chain(&c.scratch_high).for_each(|cell| cell.set(0));
         c.fflags.set(0);
         c.frm.set(0);
-        c.mstatus.set(MSTATUS_FIXED);
+        c.mstatus.set(self.status_fixed());
         self.float_dirty.set(false);
         // As QEMU leaves it: page-based memory types work, and where hardware can set A and D bits it does.
         let when = |ext, bit| if self.has(ext) { bit } else { 0 };
@@ -86,26 +85,60 @@ impl<W: Width> Hart<W> {
     }
 
     /// Does a CSR instruction; gives what the register held, if it is read.
-    pub fn access_csr(&self, csr: u16, op: CsrOp, v: u64, read: bool, write: bool) -> Result<u64, Illegal> {
+    pub fn access_csr(&self, csr: u16, op: CsrOp, v: W, read: bool, write: bool) -> Result<W, Illegal> {
         self.check_csr(csr, write)?;
         if csr == SEED {
-            return self.read_csr(csr).map(|_| self.poll_entropy()).ok_or(Illegal);
+            return self.read_csr(csr).map(|_| W::from_u64(self.poll_entropy())).ok_or(Illegal);
         }
-        let old = if read || write && op != CsrOp::Write { self.read_csr(csr).ok_or(Illegal)? } else { 0 };
+        let old =
+            if read || write && op != CsrOp::Write { self.read_wide(csr).ok_or(Illegal)? } else { W::default() };
         if write {
             // Of `mip`, set and clear see what software wrote, not the pins (privileged spec, 3.1.9).
-            let base = if matches!(csr, MIP | SIP) { self.csrs.mip.get() } else { old };
+            let base = if matches!(csr, MIP | SIP) { W::from_u64(self.csrs.mip.get()) } else { old };
             let new = match op {
                 CsrOp::Write => v,
-                CsrOp::Set => base | v,
-                CsrOp::Clear => base & !v,
+                CsrOp::Set => W::bin(Bin::Or, base, v),
+                CsrOp::Clear => W::bin(Bin::And, base, W::un(Un::Not, v)),
             };
             if self.read_csr(csr).is_none() {
                 return Err(Illegal);
             }
-            self.write_csr(csr, new);
+            self.write_csr(csr, new.to_u64());
+            if let Some(high) = self.scratch_high(csr) {
+                high.set((new.to_u128() >> 64) as u64);
+            }
         }
         Ok(old)
+    }
+
+    /// What the register holds, as wide as an integer register. With 128 bits that is zero above the 64 there are,
+    /// but for the highest bits of `misa` and of `mstatus`, and for what software keeps to itself.
+    fn read_wide(&self, csr: u16) -> Option<W> {
+        let low = self.read_csr(csr)?;
+        if W::BITS <= 64 {
+            return Some(W::from_u64(low));
+        }
+        let (low, high) = match csr {
+            MISA => (low, (self.config().model.misa() >> 64) as u64),
+            MSTATUS | SSTATUS => (low & !MSTATUS_SD, low & MSTATUS_SD),
+            _ => (low, self.scratch_high(csr).map_or(0, Cell::get)),
+        };
+        Some(W::from_u128(u128::from(high) << 64 | u128::from(low)))
+    }
+
+    /// The upper half of a register that has one to write.
+    fn scratch_high(&self, csr: u16) -> Option<&Cell<u64>> {
+        let [machine, supervisor] = &self.csrs.scratch_high;
+        match csr {
+            MSCRATCH if W::BITS > 64 => Some(machine),
+            SSCRATCH if W::BITS > 64 => Some(supervisor),
+            _ => None,
+        }
+    }
+
+    /// `UXL` and `SXL`, always as wide as the registers (privileged spec, 3.1.6.3).
+    fn status_fixed(&self) -> u64 {
+        if W::BITS > 64 { 3 << 32 | 3 << 34 } else { 2 << 32 | 2 << 34 }
     }
 
     /// Whether the hart, as it is, may touch the register (privileged spec, 2.1, and the section of each).
@@ -169,7 +202,7 @@ impl<W: Width> Hart<W> {
             SATP => Some(c.satp.get()),
 
             MSTATUS => Some(self.mstatus()),
-            MISA => Some(self.config().model.misa()),
+            MISA => Some(self.config().model.misa() as u64),
             MEDELEG => Some(c.medeleg.get()),
             MIDELEG => Some(c.mideleg.get()),
             MIE => Some(c.mie.get()),
@@ -292,7 +325,7 @@ impl<W: Width> Hart<W> {
         }
         let new = v & writable | old & !writable;
         self.float_dirty.set(false);
-        c.mstatus.set(new & !MSTATUS_SD | MSTATUS_FIXED);
+        c.mstatus.set(new & !MSTATUS_SD | self.status_fixed());
         if (old ^ new) & MSTATUS_MXR != 0 {
             self.flush();
         }

@@ -109,6 +109,8 @@ pub(crate) struct Csrs {
     pub(crate) stvec: Cell<u64>,
     pub(crate) scounteren: Cell<u64>,
     pub(crate) sscratch: Cell<u64>,
+    /// The high halves of `mscratch` and `sscratch`, with 128 bits.
+    pub(crate) scratch_high: [Cell<u64>; 2],
     pub(crate) sepc: Cell<u64>,
     pub(crate) scause: Cell<u64>,
     pub(crate) stval: Cell<u64>,

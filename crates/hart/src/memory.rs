@@ -42,6 +42,44 @@ impl<W: Width> Hart<W> {
         self.store_slowly(addr, T::SIZE as u8, value.to_u64())
     }
 
+    /// Reads 16 bytes at virtual address `addr`, of any alignment: of memory, each half by itself.
+    pub fn load_pair(&self, addr: u64) -> Result<u128, Trap> {
+        let view = self.view.get();
+        let [low, high] = match self.pieces(addr, 16, Access::Load, view)? {
+            (Found::Ram(at), None) => [at, at + 8].map(|at| self.ram_word(at, 8)),
+            (Found::Ram(low), Some((first, Found::Ram(high)))) => {
+                let mut bytes = [0; 16];
+                let (head, tail) = bytes.split_at_mut(first);
+                let fits = self.ram().read(low, head) && self.ram().read(high, tail);
+                debug_assert!(fits, "pieces lie in RAM");
+                let value = u128::from_le_bytes(bytes);
+                [value as u64, (value >> 64) as u64]
+            }
+            _ => return Err(Trap::new(Cause::LoadAccessFault, addr)),
+        };
+        self.note_watch(addr, 16, Access::Load);
+        Ok(u128::from(high) << 64 | u128::from(low))
+    }
+
+    /// Writes 16 bytes at virtual address `addr`, of any alignment: to memory, each half by itself.
+    pub fn store_pair(&self, addr: u64, value: u128) -> Result<(), Trap> {
+        let view = self.view.get();
+        match self.pieces(addr, 16, Access::Store, view)? {
+            (Found::Ram(at), None) => {
+                self.set_ram_word(at, 8, value as u64);
+                self.set_ram_word(at + 8, 8, (value >> 64) as u64);
+            }
+            (Found::Ram(low), Some((first, Found::Ram(high)))) => {
+                let bytes = value.to_le_bytes();
+                let fits = self.ram().write(low, &bytes[..first]) && self.ram().write(high, &bytes[first..]);
+                debug_assert!(fits, "pieces lie in RAM");
+            }
+            _ => return Err(Trap::new(Cause::StoreAccessFault, addr)),
+        }
+        self.note_watch(addr, 16, Access::Store);
+        Ok(())
+    }
+
     /// Replaces a naturally aligned word by `f` of it in one step; gives the old one.
     pub fn update<T: Word>(&self, addr: u64, f: impl Fn(T) -> T) -> Result<T, Trap> {
         let at = self.atomic_place(addr, T::SIZE, Access::Store)?;

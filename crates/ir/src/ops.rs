@@ -81,6 +81,7 @@ pub enum Mem {
     I16,
     I32,
     I64,
+    I128,
     U8,
     U16,
     U32,
@@ -95,10 +96,11 @@ impl Mem {
             Mem::I16 | Mem::U16 => 2,
             Mem::I32 | Mem::U32 => 4,
             Mem::I64 | Mem::U64 => 8,
+            Mem::I128 => 16,
         }
     }
 
-    /// What a register of width `W` holds after `raw` (zero-extended) was loaded.
+    /// What a register of width `W` holds after `raw` (zero-extended) was loaded; of 16 bytes, `raw` is the low half.
     #[inline(always)]
     pub fn extend<W: Width>(self, raw: u64) -> W {
         match self {
@@ -106,7 +108,7 @@ impl Mem {
             Mem::I16 => W::from_i64((raw as i16).into()),
             Mem::I32 => W::from_i64((raw as i32).into()),
             Mem::I64 => W::from_i64(raw as i64),
-            Mem::U8 | Mem::U16 | Mem::U32 | Mem::U64 => W::from_u64(raw),
+            Mem::U8 | Mem::U16 | Mem::U32 | Mem::U64 | Mem::I128 => W::from_u64(raw),
         }
     }
 }

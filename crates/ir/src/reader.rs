@@ -135,6 +135,8 @@ pub trait Value:
     fn bin(self, f: Bin, rhs: Self) -> Self;
     /// The operation on the low 32 bits, the result sign-extended: the `w` instructions.
     fn bin32(self, f: Bin, rhs: Self) -> Self;
+    /// The operation on the low 64 bits, the result sign-extended: the `d` instructions of 128 bits.
+    fn bin64(self, f: Bin, rhs: Self) -> Self;
     /// Any effect-free operation.
     fn un(self, f: Un) -> Self;
     /// The operation on the low 32 bits, the result sign-extended.

@@ -15,6 +15,10 @@ pub trait Width: Copy + Eq + Default + Send + fmt::Debug + fmt::LowerHex + 'stat
     fn to_u64(self) -> u64;
     /// Sign-extended, or the low bits.
     fn to_i64(self) -> i64;
+    /// The low bits.
+    fn from_u128(v: u128) -> Self;
+    /// Zero-extended.
+    fn to_u128(self) -> u128;
     /// What the operation means.
     fn bin(f: Bin, a: Self, b: Self) -> Self;
     /// What the operation means.
@@ -33,6 +37,10 @@ macro_rules! widths {
             fn to_u64(self) -> u64 { self as u64 }
             #[inline(always)]
             fn to_i64(self) -> i64 { self as $i as i64 }
+            #[inline(always)]
+            fn from_u128(v: u128) -> Self { v as $u }
+            #[inline(always)]
+            fn to_u128(self) -> u128 { self as u128 }
 
             #[inline(always)]
             fn bin(f: Bin, a: Self, b: Self) -> Self {

@@ -83,6 +83,20 @@ pub const MODELS: &[CpuModel] = &[
         mmu: Mmu::Sv57,
         pmp_entries: PMP_ENTRIES,
     },
+    CpuModel {
+        name: "x-rv128",
+        doc: "a 128-bit hart of the draft, as QEMU 7.2 has it",
+        xlen: 128,
+        extensions: ExtSet::of(&RV64GC)
+            .with(Ext::Zicntr)
+            .with(Ext::Zihpm)
+            .with(Ext::Zihintpause)
+            .with(Ext::Sstc)
+            .with(Ext::Svadu)
+            .complete(128),
+        mmu: Mmu::Sv57,
+        pmp_entries: PMP_ENTRIES,
+    },
 ];
 
 impl CpuModel {
@@ -96,8 +110,8 @@ impl CpuModel {
         format!("rv{}{}", self.xlen, self.extensions)
     }
 
-    /// `misa` (privileged spec, 3.1.1): the width, and a bit a letter.
-    pub fn misa(&self) -> u64 {
+    /// `misa` (privileged spec, 3.1.1): the width in the highest two bits, and a bit a letter.
+    pub fn misa(&self) -> u128 {
         let has = |ext: Ext| self.extensions.has(ext);
         let letters = Ext::ALL.iter().filter_map(|ext| match ext.name().as_bytes() {
             [letter] if has(*ext) => Some(1 << (letter - b'a')),
@@ -111,7 +125,7 @@ impl CpuModel {
         let mxl = match self.xlen {
             32 => 1 << 30,
             64 => 2 << 62,
-            _ => 3 << 62,
+            _ => 3 << 126,
         };
         letters.fold(mxl | s | u, |misa, bit| misa | bit)
     }
@@ -129,5 +143,8 @@ mod tests {
             "rv64imafdc_zicbom_zicbop_zicboz_zicntr_zicsr_zifencei_zihintntl_zihintpause_zihpm_zmmul_zaamo_zalrsc_zawrs_zfa_zca_zcd_zba_zbb_zbc_zbs_sstc_svadu"
         );
         assert_eq!(rv64.misa(), 0x8000_0000_0014_112f);
+        let rv128 = CpuModel::find("x-rv128").unwrap();
+        assert_eq!(rv128.isa_string(), "rv128imafdc_zicntr_zicsr_zifencei_zihintpause_zihpm_zmmul_zaamo_zalrsc_zca_sstc_svadu");
+        assert_eq!(rv128.misa(), 3 << 126 | 0x14_112d);
     }
 }

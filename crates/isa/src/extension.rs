@@ -63,6 +63,20 @@ extensions! {
     Svpbmt      "svpbmt"      32 []                                 "page-based memory types";
 }
 
+impl Ext {
+    /// Whether it means something with registers of `xlen` bits. The draft of 128 bits has the base and no more; M, A,
+    /// F, D and C are there as QEMU 7.2 reads them, each without what is for 64 bits only.
+    pub const fn is_for(self, xlen: u32) -> bool {
+        use Ext::*;
+        match self {
+            Zcf => xlen == 32,
+            I | M | A | F | D | C | Zicntr | Zicsr | Zifencei | Zihintntl | Zihintpause | Zihpm | Zmmul | Zaamo
+            | Zalrsc | Zca | Smstateen | Ssstateen | Sstc | Svade | Svadu | Svinval | Svnapot | Svpbmt => true,
+            _ => xlen != 128,
+        }
+    }
+}
+
 /// A set of extensions. [`Display`](fmt::Display) gives the tail of an ISA string: `imac_zicsr_zba`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ExtSet(u128);
@@ -107,7 +121,7 @@ impl ExtSet {
             }
             i += 1;
         }
-        if set.has(Ext::C) && set.has(Ext::D) {
+        if set.has(Ext::C) && set.has(Ext::D) && Ext::Zcd.is_for(xlen) {
             set = set.with(Ext::Zcd);
         }
         if set.has(Ext::C) && set.has(Ext::F) && xlen == 32 {

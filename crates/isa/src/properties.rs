@@ -107,7 +107,7 @@ pub struct Property {
 impl CpuModel {
     /// Every property, by name.
     pub fn properties(&self) -> Vec<Property> {
-        let there = |ext: &&Ext| **ext != Ext::I && (**ext != Ext::Zcf || self.xlen == 32);
+        let there = |ext: &&Ext| **ext != Ext::I && ext.is_for(self.xlen);
         let extensions = Ext::ALL.iter().filter(there).map(|ext| Property {
             name: ext.name(),
             doc: ext.doc(),
@@ -163,8 +163,11 @@ impl CpuModel {
         if off.contains(&Ext::I) {
             return Err("every CPU has the base 'i'".into());
         }
-        if on.contains(&Ext::Zcf) && self.xlen != 32 {
-            return Err(format!("'zcf' is for 32 bits, and '{}' has {}", self.name, self.xlen));
+        if let Some(ext) = on.iter().find(|ext| !ext.is_for(self.xlen)) {
+            let widths = [32, 64, 128].into_iter().filter(|bits| ext.is_for(*bits));
+            let widths = widths.map(|bits| bits.to_string()).collect::<Vec<_>>().join(" and ");
+            let (ext, name, xlen) = (ext.name(), self.name, self.xlen);
+            return Err(format!("'{ext}' is for {widths} bits, and '{name}' has {xlen}"));
         }
         model.extensions = switched(self.extensions, self.xlen, &on, &off)?;
         model.mmu = limited(model.mmu, &spaces)?;
@@ -272,6 +275,7 @@ mod tests {
         says("sv39=off,sv48=on", "sv39=off: 'sv48' is on and needs 'sv39'; sv48=off turns it off too");
         says("i=off", "every CPU has the base 'i'");
         says("zcf=on", "'zcf' is for 32 bits, and 'rv64' has 64");
+        assert_eq!(with("x-rv128", "zba=on").unwrap_err(), "'zba' is for 32 and 64 bits, and 'x-rv128' has 128");
         says("v=on", "the extension 'v' is not yet in hartwright");
         says("foo=on", "Property 'rv64-riscv-cpu.foo' not found");
     }

@@ -59,6 +59,10 @@ pub enum Widths {
     Rv32,
     /// 64 and 128 bits.
     Rv64,
+    /// 64 bits, and not 128.
+    Only64,
+    /// 32 and 64 bits.
+    UpTo64,
     Rv128,
 }
 
@@ -69,6 +73,8 @@ impl Widths {
             Widths::Any => true,
             Widths::Rv32 => xlen == 32,
             Widths::Rv64 => xlen >= 64,
+            Widths::Only64 => xlen == 64,
+            Widths::UpTo64 => xlen <= 64,
             Widths::Rv128 => xlen == 128,
         }
     }

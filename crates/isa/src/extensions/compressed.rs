@@ -8,10 +8,10 @@ use crate::{
 compressed! {
     //            15..............0
     "c.addi4spn" "000 ........ ... 00"    Any  [Zca] "addi"   |c| (c.p(2), SP, 0, c.addi4spn()) if c.addi4spn() != 0;
-    "c.fld"      "001 ... ... .. ... 00"  Any  [Zcd] "fld"    |c| (c.p(2), c.p(7), 0, c.double());
+    "c.fld"      "001 ... ... .. ... 00"  UpTo64 [Zcd] "fld"    |c| (c.p(2), c.p(7), 0, c.double());
     "c.lw"       "010 ... ... .. ... 00"  Any  [Zca] "lw"     |c| (c.p(2), c.p(7), 0, c.word());
     "c.ld"       "011 ... ... .. ... 00"  Rv64 [Zca] "ld"     |c| (c.p(2), c.p(7), 0, c.double());
-    "c.fsd"      "101 ... ... .. ... 00"  Any  [Zcd] "fsd"    |c| (0, c.p(7), c.p(2), c.double());
+    "c.fsd"      "101 ... ... .. ... 00"  UpTo64 [Zcd] "fsd"    |c| (0, c.p(7), c.p(2), c.double());
     "c.sw"       "110 ... ... .. ... 00"  Any  [Zca] "sw"     |c| (0, c.p(7), c.p(2), c.word());
     "c.sd"       "111 ... ... .. ... 00"  Rv64 [Zca] "sd"     |c| (0, c.p(7), c.p(2), c.double());
 
@@ -20,8 +20,8 @@ compressed! {
     "c.li"       "010 . ..... ..... 01"   Any  [Zca] "addi"   |c| (c.x(7), 0, 0, c.imm());
     "c.addi16sp" "011 . 00010 ..... 01"   Any  [Zca] "addi"   |c| (SP, SP, 0, c.addi16sp()) if c.addi16sp() != 0;
     "c.lui"      "011 . ..... ..... 01"   Any  [Zca] "lui"    |c| (c.x(7), 0, 0, c.imm() << 12) if c.imm() != 0;
-    "c.srli"     "100 . 00 ... ..... 01"  Rv64 [Zca] "srli"   |c| (c.p(7), c.p(7), 0, c.imm() & 0x3f);
-    "c.srai"     "100 . 01 ... ..... 01"  Rv64 [Zca] "srai"   |c| (c.p(7), c.p(7), 0, c.imm() & 0x3f);
+    "c.srli"     "100 . 00 ... ..... 01"  Only64 [Zca] "srli"   |c| (c.p(7), c.p(7), 0, c.imm() & 0x3f);
+    "c.srai"     "100 . 01 ... ..... 01"  Only64 [Zca] "srai"   |c| (c.p(7), c.p(7), 0, c.imm() & 0x3f);
     "c.andi"     "100 . 10 ... ..... 01"  Any  [Zca] "andi"   |c| (c.p(7), c.p(7), 0, c.imm());
     "c.sub"      "100 0 11 ... 00 ... 01" Any  [Zca] "sub"    |c| (c.p(7), c.p(7), c.p(2), 0);
     "c.xor"      "100 0 11 ... 01 ... 01" Any  [Zca] "xor"    |c| (c.p(7), c.p(7), c.p(2), 0);
@@ -33,8 +33,8 @@ compressed! {
     "c.beqz"     "110 ... ... ..... 01"   Any  [Zca] "beq"    |c| (0, c.p(7), 0, c.branch());
     "c.bnez"     "111 ... ... ..... 01"   Any  [Zca] "bne"    |c| (0, c.p(7), 0, c.branch());
 
-    "c.slli"     "000 . ..... ..... 10"   Rv64 [Zca] "slli"   |c| (c.x(7), c.x(7), 0, c.imm() & 0x3f);
-    "c.fldsp"    "001 . ..... ..... 10"   Any  [Zcd] "fld"    |c| (c.x(7), SP, 0, c.load_double_sp());
+    "c.slli"     "000 . ..... ..... 10"   Only64 [Zca] "slli"   |c| (c.x(7), c.x(7), 0, c.imm() & 0x3f);
+    "c.fldsp"    "001 . ..... ..... 10"   UpTo64 [Zcd] "fld"    |c| (c.x(7), SP, 0, c.load_double_sp());
     "c.lwsp"     "010 . ..... ..... 10"   Any  [Zca] "lw"     |c| (c.x(7), SP, 0, c.load_word_sp()) if c.x(7) != 0;
     "c.ldsp"     "011 . ..... ..... 10"   Rv64 [Zca] "ld"     |c| (c.x(7), SP, 0, c.load_double_sp()) if c.x(7) != 0;
     "c.jr"       "100 0 ..... 00000 10"   Any  [Zca] "jalr"   |c| (0, c.x(7), 0, 0) if c.x(7) != 0;
@@ -42,7 +42,7 @@ compressed! {
     "c.ebreak"   "100 1 00000 00000 10"   Any  [Zca] "ebreak" |c| (0, 0, 0, 1);
     "c.jalr"     "100 1 ..... 00000 10"   Any  [Zca] "jalr"   |c| (RA, c.x(7), 0, 0);
     "c.add"      "100 1 ..... ..... 10"   Any  [Zca] "add"    |c| (c.x(7), c.x(7), c.x(2), 0);
-    "c.fsdsp"    "101 ...... ..... 10"    Any  [Zcd] "fsd"    |c| (0, SP, c.x(2), c.store_double_sp());
+    "c.fsdsp"    "101 ...... ..... 10"    UpTo64 [Zcd] "fsd"    |c| (0, SP, c.x(2), c.store_double_sp());
     "c.swsp"     "110 ...... ..... 10"    Any  [Zca] "sw"     |c| (0, SP, c.x(2), c.store_word_sp());
     "c.sdsp"     "111 ...... ..... 10"    Rv64 [Zca] "sd"     |c| (0, SP, c.x(2), c.store_double_sp());
 
@@ -50,6 +50,14 @@ compressed! {
     "c.fsw"      "111 ... ... .. ... 00"  Rv32 [Zcf] "fsw"    |c| (0, c.p(7), c.p(2), c.word());
     "c.flwsp"    "011 . ..... ..... 10"   Rv32 [Zcf] "flw"    |c| (c.x(7), SP, 0, c.load_word_sp());
     "c.fswsp"    "111 ...... ..... 10"    Rv32 [Zcf] "fsw"    |c| (0, SP, c.x(2), c.store_word_sp());
+
+    "c.lq"       "001 ... ... .. ... 00"  Rv128 [Zca] "lq"    |c| (c.p(2), c.p(7), 0, c.quad());
+    "c.sq"       "101 ... ... .. ... 00"  Rv128 [Zca] "sq"    |c| (0, c.p(7), c.p(2), c.quad());
+    "c.srli"     "100 . 00 ... ..... 01"  Rv128 [Zca] "srli"  |c| (c.p(7), c.p(7), 0, c.right_shift());
+    "c.srai"     "100 . 01 ... ..... 01"  Rv128 [Zca] "srai"  |c| (c.p(7), c.p(7), 0, c.right_shift());
+    "c.slli"     "000 . ..... ..... 10"   Rv128 [Zca] "slli"  |c| (c.x(7), c.x(7), 0, c.left_shift());
+    "c.lqsp"     "001 . ..... ..... 10"   Rv128 [Zca] "lq"    |c| (c.x(7), SP, 0, c.load_quad_sp()) if c.x(7) != 0;
+    "c.sqsp"     "101 ...... ..... 10"    Rv128 [Zca] "sq"    |c| (0, SP, c.x(2), c.store_quad_sp());
 
     "c.lbu"      "100 000 ... .. ... 00"  Any  [Zcb] "lbu"    |c| (c.p(2), c.p(7), 0, c.byte());
     "c.lhu"      "100 001 ... 0. ... 00"  Any  [Zcb] "lhu"    |c| (c.p(2), c.p(7), 0, c.half());
@@ -116,17 +124,40 @@ impl Half {
     fn double(self) -> i32 {
         self.bits(12, 10, 3) | self.bits(6, 5, 6)
     }
+    fn quad(self) -> i32 {
+        self.bits(12, 11, 4) | self.bits(10, 10, 8) | self.bits(6, 5, 6)
+    }
+    /// A shift amount with 128 bits: 0 is 64 (unprivileged spec, C, integer register-immediate operations).
+    fn left_shift(self) -> i32 {
+        match self.imm() & 0x3f {
+            0 => 64,
+            amount => amount,
+        }
+    }
+    /// The same to the right, where 32 to 63 are 96 to 127.
+    fn right_shift(self) -> i32 {
+        match self.imm() & 0x7f {
+            0 => 64,
+            amount => amount,
+        }
+    }
     fn load_word_sp(self) -> i32 {
         self.bits(12, 12, 5) | self.bits(6, 4, 2) | self.bits(3, 2, 6)
     }
     fn load_double_sp(self) -> i32 {
         self.bits(12, 12, 5) | self.bits(6, 5, 3) | self.bits(4, 2, 6)
     }
+    fn load_quad_sp(self) -> i32 {
+        self.bits(12, 12, 5) | self.bits(6, 6, 4) | self.bits(5, 2, 6)
+    }
     fn store_word_sp(self) -> i32 {
         self.bits(12, 9, 2) | self.bits(8, 7, 6)
     }
     fn store_double_sp(self) -> i32 {
         self.bits(12, 10, 3) | self.bits(9, 7, 6)
+    }
+    fn store_quad_sp(self) -> i32 {
+        self.bits(12, 11, 4) | self.bits(10, 7, 6)
     }
     fn jump(self) -> i32 {
         self.sign(11)

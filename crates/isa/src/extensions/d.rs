@@ -31,7 +31,7 @@ instructions! { all: D, Any; |m|
     "fcvt.d.s"  R  "0100001 00000 ..... ...    ..... 1010011"     (fd, fs1) with rm            => fd.set(m.fp_to_fp(S, D, rm, fs1)?);
 }
 
-instructions! { rv64: D, Rv64; |m|
+instructions! { rv64: D, Only64; |m|
     "fcvt.l.d"  R  "1100001 00010 ..... ...    ..... 1010011"     (rd, fs1) with rm            => rd.set(m.fp_to_int(Int::L, D, rm, fs1)?);
     "fcvt.d.l"  R  "1101001 00010 ..... ...    ..... 1010011"     (fd, rs1) with rm            => fd.set(m.int_to_fp(Int::L, D, rm, rs1)?);
     "fcvt.lu.d" R  "1100001 00011 ..... ...    ..... 1010011"     (rd, fs1) with rm            => rd.set(m.fp_to_int(Int::Lu, D, rm, fs1)?);

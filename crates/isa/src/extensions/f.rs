@@ -31,7 +31,7 @@ instructions! { all: F, Any; |m|
     "fmv.w.x"   R  "1111000 00000 ..... 000    ..... 1010011"     (fd, rs1)                    => fd.set(m.bits_float(S, rs1));
 }
 
-instructions! { rv64: F, Rv64; |m|
+instructions! { rv64: F, Only64; |m|
     "fcvt.l.s"  R  "1100000 00010 ..... ...    ..... 1010011"     (rd, fs1) with rm            => rd.set(m.fp_to_int(Int::L, S, rm, fs1)?);
     "fcvt.s.l"  R  "1101000 00010 ..... ...    ..... 1010011"     (fd, rs1) with rm            => fd.set(m.int_to_fp(Int::L, S, rm, rs1)?);
     "fcvt.lu.s" R  "1100000 00011 ..... ...    ..... 1010011"     (rd, fs1) with rm            => rd.set(m.fp_to_int(Int::Lu, S, rm, fs1)?);

@@ -45,9 +45,6 @@ instructions! { rv64: I, Rv64; |m|
     "lwu"   I "............  ..... 110    ..... 0000011" (rd, imm(rs1))                => rd.set(m.load(U32, rs1 + imm)?);
     "ld"    I "............  ..... 011    ..... 0000011" (rd, imm(rs1))                => rd.set(m.load(I64, rs1 + imm)?);
     "sd"    S "....... ..... ..... 011    ..... 0100011" (rs2, imm(rs1))               => m.store(U64, rs1 + imm, rs2)?;
-    "slli"  H "000000 ...... ..... 001    ..... 0010011" (rd, rs1, shamt)              => rd.set(rs1 << shamt);
-    "srli"  H "000000 ...... ..... 101    ..... 0010011" (rd, rs1, shamt)              => rd.set(rs1 >> shamt);
-    "srai"  H "010000 ...... ..... 101    ..... 0010011" (rd, rs1, shamt)              => rd.set(rs1.bin(Sar, shamt));
     "addiw" I "............  ..... 000    ..... 0011011" (rd, rs1, imm)                => rd.set(rs1.bin32(Add, imm));
     "slliw" H "0000000 ..... ..... 001    ..... 0011011" (rd, rs1, shamt)              => rd.set(rs1.bin32(Shl, shamt));
     "srliw" H "0000000 ..... ..... 101    ..... 0011011" (rd, rs1, shamt)              => rd.set(rs1.bin32(Shr, shamt));
@@ -57,4 +54,11 @@ instructions! { rv64: I, Rv64; |m|
     "sllw"  R "0000000 ..... ..... 001    ..... 0111011" (rd, rs1, rs2)                => rd.set(rs1.bin32(Shl, rs2));
     "srlw"  R "0000000 ..... ..... 101    ..... 0111011" (rd, rs1, rs2)                => rd.set(rs1.bin32(Shr, rs2));
     "sraw"  R "0100000 ..... ..... 101    ..... 0111011" (rd, rs1, rs2)                => rd.set(rs1.bin32(Sar, rs2));
+}
+
+// With 128 bits, shift amounts have seven.
+instructions! { only64: I, Only64; |m|
+    "slli"  H "000000 ...... ..... 001    ..... 0010011" (rd, rs1, shamt)              => rd.set(rs1 << shamt);
+    "srli"  H "000000 ...... ..... 101    ..... 0010011" (rd, rs1, shamt)              => rd.set(rs1 >> shamt);
+    "srai"  H "010000 ...... ..... 101    ..... 0010011" (rd, rs1, shamt)              => rd.set(rs1.bin(Sar, shamt));
 }

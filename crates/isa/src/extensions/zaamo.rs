@@ -14,7 +14,7 @@ instructions! { all: Zaamo, Any; |m|
     "amomaxu.w"  R "11100.. ..... ..... 010    ..... 0101111" (rd, rs2, zero(rs1)) with order => rd.set(m.amo(Amo::Maxu, I32, order, rs1, rs2)?);
 }
 
-instructions! { rv64: Zaamo, Rv64; |m|
+instructions! { rv64: Zaamo, Only64; |m|
     "amoswap.d"  R "00001.. ..... ..... 011    ..... 0101111" (rd, rs2, zero(rs1)) with order => rd.set(m.amo(Amo::Swap, I64, order, rs1, rs2)?);
     "amoadd.d"   R "00000.. ..... ..... 011    ..... 0101111" (rd, rs2, zero(rs1)) with order => rd.set(m.amo(Amo::Add, I64, order, rs1, rs2)?);
     "amoxor.d"   R "00100.. ..... ..... 011    ..... 0101111" (rd, rs2, zero(rs1)) with order => rd.set(m.amo(Amo::Xor, I64, order, rs1, rs2)?);

@@ -2,6 +2,6 @@
 
 use crate::row::instructions;
 
-instructions! { all: Zicboz, Any; |m|
+instructions! { all: Zicboz, UpTo64; |m|
     "cbo.zero"  N "000000000100  ..... 010    00000 0001111" (zero(rs1)) => m.cbo(Cbo::Zero, rs1)?;
 }
