@@ -90,8 +90,11 @@ impl<W: Width> Hart<W> {
         if csr == SEED {
             return self.read_csr(csr).map(|_| W::from_u64(self.poll_entropy())).ok_or(Illegal);
         }
-        let old =
-            if read || write && op != CsrOp::Write { self.read_wide(csr).ok_or(Illegal)? } else { W::default() };
+        let old = if read || write && op != CsrOp::Write {
+            self.read_wide(csr).ok_or(Illegal)?
+        } else {
+            W::default()
+        };
         if write {
             // Of `mip`, set and clear see what software wrote, not the pins (privileged spec, 3.1.9).
             let base = if matches!(csr, MIP | SIP) { W::from_u64(self.csrs.mip.get()) } else { old };

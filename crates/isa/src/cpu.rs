@@ -144,7 +144,10 @@ mod tests {
         );
         assert_eq!(rv64.misa(), 0x8000_0000_0014_112f);
         let rv128 = CpuModel::find("x-rv128").unwrap();
-        assert_eq!(rv128.isa_string(), "rv128imafdc_zicntr_zicsr_zifencei_zihintpause_zihpm_zmmul_zaamo_zalrsc_zca_sstc_svadu");
+        assert_eq!(
+            rv128.isa_string(),
+            "rv128imafdc_zicntr_zicsr_zifencei_zihintpause_zihpm_zmmul_zaamo_zalrsc_zca_sstc_svadu"
+        );
         assert_eq!(rv128.misa(), 3 << 126 | 0x14_112d);
     }
 }

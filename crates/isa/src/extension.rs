@@ -70,8 +70,9 @@ impl Ext {
         use Ext::*;
         match self {
             Zcf => xlen == 32,
-            I | M | A | F | D | C | Zicntr | Zicsr | Zifencei | Zihintntl | Zihintpause | Zihpm | Zmmul | Zaamo
-            | Zalrsc | Zca | Smstateen | Ssstateen | Sstc | Svade | Svadu | Svinval | Svnapot | Svpbmt => true,
+            I | M | A | F | D | C | Zicntr | Zicsr | Zifencei | Zihintntl | Zihintpause | Zihpm | Zmmul
+            | Zaamo | Zalrsc | Zca | Smstateen | Ssstateen | Sstc | Svade | Svadu | Svinval | Svnapot
+            | Svpbmt => true,
             _ => xlen != 128,
         }
     }

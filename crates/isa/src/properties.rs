@@ -275,7 +275,10 @@ mod tests {
         says("sv39=off,sv48=on", "sv39=off: 'sv48' is on and needs 'sv39'; sv48=off turns it off too");
         says("i=off", "every CPU has the base 'i'");
         says("zcf=on", "'zcf' is for 32 bits, and 'rv64' has 64");
-        assert_eq!(with("x-rv128", "zba=on").unwrap_err(), "'zba' is for 32 and 64 bits, and 'x-rv128' has 128");
+        assert_eq!(
+            with("x-rv128", "zba=on").unwrap_err(),
+            "'zba' is for 32 and 64 bits, and 'x-rv128' has 128"
+        );
         says("v=on", "the extension 'v' is not yet in hartwright");
         says("foo=on", "Property 'rv64-riscv-cpu.foo' not found");
     }
