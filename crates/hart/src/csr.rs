@@ -212,7 +212,9 @@ impl<W: Width> Hart<W> {
             MTVEC => Some(c.mtvec.get()),
             MCOUNTEREN => Some(c.mcounteren.get()),
             MENVCFG => Some(c.menvcfg.get()),
-            MSECCFG => with(Ext::Zkr, c.mseccfg.get()),
+            MSECCFG => {
+                (self.has(Ext::Zkr) || self.has(Ext::Smepmp)).then(|| c.mseccfg.get() | self.pmp.seccfg())
+            }
             MSTATEEN0..=MSTATEEN3 => with(Ext::Smstateen, c.mstateen[(csr - MSTATEEN0) as usize].get()),
             MCOUNTINHIBIT => Some(c.mcountinhibit.get()),
             0x323..=0x33f => with(Ext::Zihpm, 0),
@@ -273,7 +275,7 @@ impl<W: Width> Hart<W> {
             MTVEC => c.mtvec.set(v & !2),
             MCOUNTEREN => c.mcounteren.set(v & COUNTERS),
             MENVCFG => self.write_menvcfg(v),
-            MSECCFG if self.has(Ext::Zkr) => c.mseccfg.set(v & (MSECCFG_USEED | MSECCFG_SSEED)),
+            MSECCFG => self.write_mseccfg(v),
             MSTATEEN0 => c.mstateen[0].set(v & (STATEEN_ENVCFG | STATEEN_SE)),
             MSTATEEN1..=MSTATEEN3 => c.mstateen[(csr - MSTATEEN0) as usize].set(v & STATEEN_SE),
             MCOUNTINHIBIT => self.write_mcountinhibit(v),
@@ -356,6 +358,17 @@ impl<W: Width> Hart<W> {
         let writable = if self.sstc() { SSIP | SEIP } else { SSIP | STIP | SEIP };
         self.csrs.mip.set(self.csrs.mip.get() & !writable | v & writable);
         self.port().look();
+    }
+
+    /// Zkr's bits, and Smepmp's, which are PMP's.
+    fn write_mseccfg(&self, v: u64) {
+        if self.has(Ext::Zkr) {
+            self.csrs.mseccfg.set(v & (MSECCFG_USEED | MSECCFG_SSEED));
+        }
+        if self.has(Ext::Smepmp) {
+            self.pmp.write_seccfg(v);
+            self.flush();
+        }
     }
 
     fn write_menvcfg(&self, v: u64) {

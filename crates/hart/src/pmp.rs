@@ -1,6 +1,9 @@
-//! Physical memory protection (privileged spec, 3.7).
+//! Physical memory protection (privileged spec, 3.7), and Smepmp, which keeps M-mode in its bounds too.
 
-use crate::trap::Privilege;
+use crate::{
+    status::{MSECCFG_MML, MSECCFG_MMWP, MSECCFG_RLB},
+    trap::Privilege,
+};
 use hartwright_mem::{Access, PAGE};
 use std::cell::Cell;
 
@@ -18,12 +21,30 @@ const NA4: u8 = 2 << 3;
 /// `pmpaddr` has bits 55 to 2 of an address.
 const ADDRESS: u64 = (1 << 54) - 1;
 
+/// What an entry's `L`, `R`, `W` and `X`, read as a number, mean with `mseccfg.MML`: what M-mode may do, and what S
+/// and U may (privileged spec, Smepmp, "Smepmp structure": the truth table when MML is set).
+#[rustfmt::skip]
+const MML: [(u8, u8); 16] = [
+    (0,     0    ), (0,     X        ), (R | W, R    ), (R | W, R | W    ),
+    (0,     R    ), (0,     R | X    ), (0,     R | W), (0,     R | W | X),
+    (0,     0    ), (X,     0        ), (X,     X    ), (R | X, X        ),
+    (R,     0    ), (R | X, 0        ), (R | W, 0    ), (R,     R        ),
+];
+
+/// `L`, `R`, `W` and `X` of an entry as an index of [`MML`].
+fn meaning(cfg: u8) -> (u8, u8) {
+    let bit = |mask, to: usize| if cfg & mask != 0 { to } else { 0 };
+    MML[bit(L, 8) | bit(R, 4) | bit(W, 2) | bit(X, 1)]
+}
+
 /// The entries.
 pub(crate) struct Pmp {
     count: usize,
     cfg: [Cell<u8>; MAX],
     addr: [Cell<u64>; MAX],
-    /// Whether no entry is on, so that only S and U have something to ask.
+    /// `MML`, `MMWP` and `RLB` of `mseccfg`.
+    seccfg: Cell<u64>,
+    /// Whether M-mode may do anything: no entry is on, and `mseccfg` says nothing of it.
     idle: Cell<bool>,
 }
 
@@ -42,6 +63,7 @@ impl Pmp {
             count: count.min(MAX),
             cfg: [const { Cell::new(0) }; MAX],
             addr: [const { Cell::new(0) }; MAX],
+            seccfg: Cell::new(0),
             idle: Cell::new(true),
         }
     }
@@ -49,7 +71,36 @@ impl Pmp {
     pub(crate) fn reset(&self) {
         self.cfg.iter().for_each(|cfg| cfg.set(0));
         self.addr.iter().for_each(|addr| addr.set(0));
+        self.seccfg.set(0);
         self.idle.set(true);
+    }
+
+    /// `MML`, `MMWP` and `RLB` of `mseccfg`.
+    pub(crate) fn seccfg(&self) -> u64 {
+        self.seccfg.get()
+    }
+
+    /// Writes these three bits: the first two can only be set, and the last only while no entry is locked.
+    pub(crate) fn write_seccfg(&self, value: u64) {
+        let old = self.seccfg.get();
+        let locked = self.cfg.iter().any(|cfg| cfg.get() & L != 0);
+        let rlb = if locked && old & MSECCFG_RLB == 0 { 0 } else { value & MSECCFG_RLB };
+        self.seccfg.set((old | value) & (MSECCFG_MML | MSECCFG_MMWP) | rlb);
+        self.settle();
+    }
+
+    fn settle(&self) {
+        let off = self.cfg.iter().all(|cfg| cfg.get() & A == 0);
+        self.idle.set(off && self.seccfg.get() & (MSECCFG_MML | MSECCFG_MMWP) == 0);
+    }
+
+    fn secured(&self, bit: u64) -> bool {
+        self.seccfg.get() & bit != 0
+    }
+
+    /// Whether an entry keeps what it has until reset.
+    fn is_locked(&self, entry: usize) -> bool {
+        self.cfg[entry].get() & L != 0 && !self.secured(MSECCFG_RLB)
     }
 
     pub(crate) fn count(&self) -> usize {
@@ -61,21 +112,25 @@ impl Pmp {
         u64::from_le_bytes(std::array::from_fn(|i| self.cfg[(first + i) % MAX].get()))
     }
 
-    /// Writes eight entries from `first`. Locked ones keep what they have; `R=0 W=1` is reserved and leaves the
-    /// entry's permissions as they were.
+    /// Writes eight entries from `first`. Locked ones keep what they have. `R=0 W=1` is reserved without `MML` and
+    /// leaves the entry's permissions as they were; with it, an entry does not come to let M-mode execute.
     pub(crate) fn write_cfg(&self, first: usize, value: u64) {
+        let mml = self.secured(MSECCFG_MML);
         for (i, new) in value.to_le_bytes().into_iter().enumerate() {
             let entry = first + i;
-            if entry >= self.count || self.cfg[entry].get() & L != 0 {
+            if entry >= self.count || self.is_locked(entry) {
                 continue;
             }
             let mut new = new & (R | W | X | A | L);
-            if new & (R | W) == W {
+            if !mml && new & (R | W) == W {
                 new = new & !(R | W | X) | self.cfg[entry].get() & (R | W | X);
+            }
+            if mml && meaning(new).0 & X != 0 && !self.secured(MSECCFG_RLB) {
+                continue;
             }
             self.cfg[entry].set(new);
         }
-        self.idle.set(self.cfg.iter().all(|cfg| cfg.get() & A == 0));
+        self.settle();
     }
 
     pub(crate) fn read_addr(&self, entry: usize) -> u64 {
@@ -84,9 +139,9 @@ impl Pmp {
 
     /// Writes `pmpaddr`, unless the entry is locked, or is the bottom of a locked range.
     pub(crate) fn write_addr(&self, entry: usize, value: u64) {
-        let locked = |i: usize| self.cfg[i].get() & L != 0;
-        let bottom = entry + 1 < self.count && locked(entry + 1) && self.cfg[entry + 1].get() & A == TOR;
-        if entry < self.count && !locked(entry) && !bottom {
+        let next = entry + 1;
+        let bottom = next < self.count && self.is_locked(next) && self.cfg[next].get() & A == TOR;
+        if entry < self.count && !self.is_locked(entry) && !bottom {
             self.addr[entry].set(value & ADDRESS);
         }
     }
@@ -111,10 +166,21 @@ impl Pmp {
                 Access::Load => R,
                 Access::Store => W,
             };
-            let free = mode == Privilege::Machine && cfg & L == 0;
-            return if free || cfg & need != 0 { Verdict::Allowed } else { Verdict::Denied };
+            let machine = mode == Privilege::Machine;
+            let may = if self.secured(MSECCFG_MML) {
+                let (m, su) = meaning(cfg);
+                if machine { m } else { su }
+            } else if machine && cfg & L == 0 {
+                R | W | X
+            } else {
+                cfg
+            };
+            return if may & need != 0 { Verdict::Allowed } else { Verdict::Denied };
         }
-        if mode == Privilege::Machine { Verdict::Allowed } else { Verdict::Denied }
+        // Where no entry is, only M-mode may be, and with `mseccfg` not even that.
+        let fetch = access == Access::Fetch && self.secured(MSECCFG_MML);
+        let free = mode == Privilege::Machine && !fetch && !self.secured(MSECCFG_MMWP);
+        if free { Verdict::Allowed } else { Verdict::Denied }
     }
 
     /// Whether the whole page of `addr` may be accessed so.

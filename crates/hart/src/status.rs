@@ -37,6 +37,9 @@ bits! {
     ENVCFG_PBMTE = 1 << 62;
     ENVCFG_STCE  = 1 << 63;
 
+    MSECCFG_MML   = 1;
+    MSECCFG_MMWP  = 1 << 1;
+    MSECCFG_RLB   = 1 << 2;
     MSECCFG_USEED = 1 << 8;
     MSECCFG_SSEED = 1 << 9;
 

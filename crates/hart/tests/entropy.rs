@@ -44,7 +44,7 @@ fn only_what_writes_may_poll_and_below_m_only_who_is_let() {
 #[test]
 fn without_the_extension_there_is_neither_register() {
     let mut model = CpuModel::find("max").unwrap().clone();
-    model.extensions = model.extensions.without(Ext::Zkr);
+    model.extensions = model.extensions.without(Ext::Zkr).without(Ext::Smepmp);
     let hart = hart(model);
     assert_eq!(poll(&hart), Err(Illegal));
     assert_eq!(hart.read_csr(csr::MSECCFG), None);

@@ -53,6 +53,7 @@ extensions! {
     Zksed       "zksed"       17 []                                 "SM4";
     Zksh        "zksh"        17 []                                 "SM3";
     Zkt         "zkt"         17 []                                 "time that does not depend on data";
+    Smepmp      "smepmp"      30 []                                 "memory protection that binds M-mode";
     Smstateen   "smstateen"   30 [Ssstateen]                        "access to state by mode";
     Ssstateen   "ssstateen"   31 []                                 "access to state by U-mode";
     Sstc        "sstc"        31 []                                 "a timer of S-mode's own";

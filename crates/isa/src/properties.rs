@@ -22,7 +22,6 @@ const ABSENT: &[&str] = &[
     "smcsrind",
     "smctr",
     "smdbltrp",
-    "smepmp",
     "smmpm",
     "smnpm",
     "smpmpmt",
@@ -53,7 +52,6 @@ const ABSENT: &[&str] = &[
     "zicfilp",
     "zicfiss",
     "zilsd",
-    "zkr",
     "ztso",
     "zvbb",
     "zvbc",
@@ -169,6 +167,12 @@ impl CpuModel {
             let (ext, name, xlen) = (ext.name(), self.name, self.xlen);
             return Err(format!("'{ext}' is for {widths} bits, and '{name}' has {xlen}"));
         }
+        if model.pmp_entries == 0 && on.contains(&Ext::Smepmp) {
+            return Err("smepmp=on: it needs 'pmp'; leave pmp=off out, or smepmp=on".into());
+        }
+        if model.pmp_entries == 0 {
+            off.push(Ext::Smepmp);
+        }
         model.extensions = switched(self.extensions, self.xlen, &on, &off)?;
         model.mmu = limited(model.mmu, &spaces)?;
         Ok(model)
@@ -280,6 +284,7 @@ mod tests {
             "'zba' is for 32 and 64 bits, and 'x-rv128' has 128"
         );
         says("v=on", "the extension 'v' is not yet in hartwright");
+        says("smepmp=on,pmp=off", "smepmp=on: it needs 'pmp'; leave pmp=off out, or smepmp=on");
         says("foo=on", "Property 'rv64-riscv-cpu.foo' not found");
     }
 

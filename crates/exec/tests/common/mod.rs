@@ -5,6 +5,7 @@
 pub(crate) mod battery;
 pub(crate) mod peer;
 pub(crate) mod recorder;
+pub(crate) mod script;
 
 use hartwright_exec::{Event, Harts, Setup, Trace};
 use hartwright_hart::Config;
