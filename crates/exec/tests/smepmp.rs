@@ -166,7 +166,7 @@ fn every_encoding_allows_what_the_table_says() {
 
 #[test]
 fn every_encoding_allows_what_it_allows_in_qemu() {
-    for qemu in qemus() {
+    for qemu in qemus(64) {
         for (mml, mmwp) in settings() {
             let script = every(mml, mmwp);
             // While locks are bypassed, QEMU 7.2 does not hold M-mode to a locked entry either.
@@ -241,7 +241,7 @@ fn writes(rng: &mut Rng, count: u64, may: u64) -> Script {
 #[test]
 fn what_is_locked_stays_as_in_qemu() {
     let mut rng = Rng(83);
-    for qemu in qemus() {
+    for qemu in qemus(64) {
         for round in 0..if full() { 100 } else { 6 } {
             // QEMU 7.2 refuses some entries with MML that it may not.
             let script = writes(&mut rng, 300, if qemu.version >= 8 { 7 } else { MMWP | RLB });

@@ -114,7 +114,7 @@ impl Script {
     /// The memory to start from.
     pub(crate) fn image(&self) -> Vec<u8> {
         let mut words = self.words.clone();
-        words.extend(finish(64));
+        words.extend(finish());
         assert!(PROGRAM + 4 * words.len() as u64 <= STUBS, "the program fits");
         words.resize((STUBS - RAM) as usize / 4, 0);
         words.extend(&self.stubs);
