@@ -6,7 +6,7 @@
 
 use super::{
     Machine, RAM, Rng,
-    recorder::{CONTROL, KEPT, Layout, Shape, recorder},
+    recorder::{CONTROL, Layout, Shape, recorder},
 };
 use hartwright_isa::cpu::CpuModel;
 
@@ -155,7 +155,6 @@ impl Battery {
         let word = |offset| read(offset, 8) as u64;
         let x = |r| match r {
             0 => 0,
-            KEPT => read(bytes * r as u64, bytes.min(8)),
             _ => read(bytes * r as u64, bytes),
         };
         let dirty = 1 << (self.shape.csr_bits() - 1);

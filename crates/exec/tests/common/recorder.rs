@@ -7,7 +7,7 @@ use hartwright_isa::{Ext, cpu::CpuModel, csr};
 pub(super) const CONTROL: u64 = RAM + 0x1000;
 
 /// The register that goes through `mscratch` on its way into the record.
-pub(super) const KEPT: usize = 15;
+const KEPT: u32 = 15;
 
 /// What the recorder has to know of a hart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,7 +128,7 @@ fn finish() -> [u32; 6] {
 /// The program. Its registers are x12 to x15, which every base has; `mscratch` keeps the address of its control
 /// words.
 pub(super) fn recorder(shape: Shape) -> Vec<u32> {
-    const CONTROL_REG: u32 = KEPT as u32;
+    const CONTROL_REG: u32 = KEPT;
     const RECORD: u32 = 14;
     const TEMP: u32 = 13;
     const OTHER: u32 = 12;
@@ -190,7 +190,7 @@ pub(super) fn recorder(shape: Shape) -> Vec<u32> {
     ];
     handler.extend(others().map(|r| store_whole(r, r)));
     handler.extend([load_x(shape.xlen, TEMP, CONTROL_REG, SAVED), store_whole(RECORD, TEMP)]);
-    // What was in x15 is in mscratch, which has 64 bits of it; the address goes back.
+    // What was in x15 is in mscratch, all of it; the address goes back.
     handler.extend([
         op("addi", TEMP, CONTROL_REG, 0, 0),
         swap(TEMP, csr::MSCRATCH),
