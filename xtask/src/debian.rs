@@ -18,6 +18,9 @@ pub struct Archive {
     arch: String,
 }
 
+/// Instead of an architecture: source packages.
+const SOURCE: &str = "source";
+
 impl Archive {
     /// Sets up the root of `suite` and `arch` inside the cache and fetches its signed indices.
     pub fn open(cache: &Cache, suite: &str, arch: &str) -> Result<Archive> {
@@ -33,7 +36,8 @@ impl Archive {
                 .with_context(|| format!("cannot make {}", root.display()))?;
         }
         fs::write(root.join("var/lib/dpkg/status"), "")?;
-        let source = format!("deb [signed-by={KEYRING}] {} {suite} main\n", mirror()?);
+        let kind = if arch == SOURCE { "deb-src" } else { "deb" };
+        let source = format!("{kind} [signed-by={KEYRING}] {} {suite} main\n", mirror()?);
         fs::write(root.join("etc/apt/sources.list"), source)?;
         let archive = Archive { root, arch: arch.to_owned() };
         succeed(archive.apt("apt-get").args(["-q", "update"]))?;
@@ -48,16 +52,25 @@ impl Archive {
         found.map(str::to_owned).ok_or_else(|| anyhow!("{package} depends on no package called {prefix}..."))
     }
 
-    /// Downloads `package`, of `version` or failing that the newest, into `folder`; answers file and version.
-    pub fn download(&self, package: &str, version: &str, folder: &Path) -> Result<(PathBuf, String)> {
+    /// Brings what matches `patterns` in `package`, of `version` or failing that the newest, into `folder`,
+    /// by its path in the package; answers the version. Of a source package there are the tarballs only.
+    pub fn take(&self, package: &str, version: &str, patterns: &[&str], folder: &Path) -> Result<String> {
         let newest = self.newest(package)?;
         if newest != version {
             eprintln!("note: {package} {version} has left the archive; taking {newest}");
         }
         let wanted = format!("{package}={newest}");
-        succeed(self.apt("apt-get").args(["-q", "download", &wanted]).current_dir(folder))?;
+        let mut apt = self.apt("apt-get");
+        if self.arch == SOURCE {
+            apt.args(["-q", "source", "--download-only", "--tar-only", "--only-source", &wanted]);
+            succeed(apt.current_dir(folder))?;
+            return Ok(newest);
+        }
+        succeed(apt.args(["-q", "download", &wanted]).current_dir(folder))?;
         let deb = packages_in(folder)?.pop();
-        Ok((deb.ok_or_else(|| anyhow!("apt-get downloaded no {package}"))?, newest))
+        let deb = deb.ok_or_else(|| anyhow!("apt-get downloaded no {package}"))?;
+        unpack(&deb, patterns, folder)?;
+        Ok(newest)
     }
 
     /// Downloads `packages` and everything they depend on; answers the files.
@@ -74,7 +87,11 @@ impl Archive {
     }
 
     fn newest(&self, package: &str) -> Result<String> {
-        let shown = output(self.apt("apt-cache").args(["show", "--no-all-versions", package]))?;
+        let show: &[_] = match self.arch == SOURCE {
+            true => &["showsrc", "--only-source", package],
+            false => &["show", "--no-all-versions", package],
+        };
+        let shown = output(self.apt("apt-cache").args(show))?;
         let version = shown.lines().find_map(|line| line.strip_prefix("Version: "));
         version.map(str::to_owned).ok_or_else(|| anyhow!("the archive has no package {package}"))
     }
@@ -83,6 +100,8 @@ impl Archive {
     fn apt(&self, program: &str) -> Command {
         let mut command = Command::new(program);
         let root = self.root.display();
+        // Source packages are nobody's in particular; apt wants some architecture it knows.
+        let arch = if self.arch == SOURCE { "amd64" } else { &self.arch };
         for option in [
             format!("Dir={root}"),
             format!("Dir::Etc={root}/etc/apt"),
@@ -91,8 +110,8 @@ impl Archive {
             format!("Dir::State={root}/var/lib/apt"),
             format!("Dir::State::status={root}/var/lib/dpkg/status"),
             format!("Dir::Cache={root}/var/cache/apt"),
-            format!("APT::Architecture={}", self.arch),
-            format!("APT::Architectures::={}", self.arch),
+            format!("APT::Architecture={arch}"),
+            format!("APT::Architectures::={arch}"),
             "APT::Sandbox::User=root".into(),
             "Acquire::Languages=none".into(),
             "Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false".into(),
@@ -123,7 +142,31 @@ pub fn unpack(deb: &Path, patterns: &[&str], folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Installs on this host the packages among `wanted` whose probe is missing; each row is (package, program).
+/// What is in the folders `keep` of `tarball`, which has everything in one folder, as a tarball without that
+/// folder. The same files make the same bytes, wherever and whenever.
+pub fn repack(tarball: &Path, keep: &[String], scratch: &Path) -> Result<Vec<u8>> {
+    let folder = scratch.join("kept");
+    fs::create_dir_all(&folder)?;
+    let mut tar = Command::new("tar");
+    tar.args(["--extract", "--wildcards", "--no-same-owner", "--strip-components=1", "--directory"]).arg(&folder);
+    tar.arg("--file").arg(tarball).args(keep.iter().map(|path| format!("*/{path}")));
+    succeed(&mut tar)?;
+    let packed = scratch.join("kept.tar");
+    let mut tar = Command::new("tar");
+    tar.args(["--create", "--format=ustar", "--sort=name", "--mtime=@0", "--mode=u=rwX,go=rX"]);
+    tar.args(["--owner=0", "--group=0", "--numeric-owner", "--directory"]).arg(&folder);
+    succeed(tar.arg("--file").arg(&packed).arg("."))?;
+    Ok(fs::read(&packed)?)
+}
+
+/// Unpacks `tarball` into `folder`.
+pub fn untar(tarball: &Path, folder: &Path) -> Result<()> {
+    let mut tar = Command::new("tar");
+    tar.args(["--extract", "--no-same-owner", "--directory"]).arg(folder).arg("--file").arg(tarball);
+    succeed(&mut tar)
+}
+
+/// Installs on this host the packages among `wanted` whose probe is missing; each row is (package, program or file).
 pub fn install_missing(wanted: &[(&str, &str)]) -> Result<()> {
     let missing: Vec<_> =
         wanted.iter().filter(|(_, program)| !has_program(program)).map(|row| row.0).collect();
@@ -143,7 +186,7 @@ pub fn install_missing(wanted: &[(&str, &str)]) -> Result<()> {
         .with_context(|| format!("install them by hand: apt-get install {}", missing.join(" ")))
 }
 
-/// Whether `program` is in one of `$PATH`'s folders.
+/// Whether `program` is in one of `$PATH`'s folders, or is a file if it is a whole path.
 pub fn has_program(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path).any(|folder| folder.join(program).is_file())

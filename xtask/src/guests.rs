@@ -115,13 +115,16 @@ fn download(cache: &Cache, guest: &Guest, archive: &Archive) -> Result<String> {
         None => guest.package.clone(),
     };
     let folder = cache.scratch(&guest.name)?;
-    let (deb, version) = archive.download(&package, &guest.version, &folder)?;
-    let patterns: Vec<_> = guest.files.iter().map(|file| file.from.as_str()).collect();
     let inside = folder.join("inside");
     fs::create_dir_all(&inside)?;
-    debian::unpack(&deb, &patterns, &inside)?;
+    let patterns: Vec<_> = guest.files.iter().map(|file| file.from.as_str()).collect();
+    let version = archive.take(&package, &guest.version, &patterns, &inside)?;
     for file in &guest.files {
-        let bytes = fs::read(find(&inside, &file.from)?)?;
+        let found = find(&inside, &file.from)?;
+        let bytes = match file.keep.is_empty() {
+            true => fs::read(found)?,
+            false => debian::repack(&found, &file.keep, &folder)?,
+        };
         let hash = sha256(&bytes);
         ensure!(
             hash == file.sha256 || version != guest.version,

@@ -22,7 +22,7 @@ pub struct Guest {
     pub about: String,
     /// Debian's suite, such as `trixie`.
     pub suite: String,
-    /// Debian's architecture, such as `riscv64`.
+    /// Debian's architecture, such as `riscv64`; `source` for a source package, as its author published it.
     pub arch: String,
     /// The package to fetch.
     pub package: String,
@@ -41,6 +41,9 @@ pub struct Guest {
 pub struct File {
     /// Its path inside the package; `*` stands for any text.
     pub from: String,
+    /// If it is a tarball: the folders of it to keep, as a tarball that has nothing else.
+    #[serde(default)]
+    pub keep: Vec<String>,
     /// Its name in the guest's folder.
     pub to: String,
     /// The hash of its content in the pinned version.

@@ -43,7 +43,7 @@ const SUITES: &[Suite] = &[
     Suite { name: "peer",     about: "the whole-machine tests against QEMU: are the tests true", full: true,  run: peer },
 ];
 
-/// Debian packages, each with a program that tells whether it is there.
+/// Debian packages, each with a program or a file that tells whether it is there.
 const PACKAGES: &[(&str, &str)] = &[
     ("gcc", "cc"),
     // softfloat-wrapper, our second opinion about floating point, is C that cmake builds.
@@ -53,6 +53,9 @@ const PACKAGES: &[(&str, &str)] = &[
     ("gdb-multiarch", "gdb-multiarch"),
     ("qemu-system-misc", "qemu-system-riscv64"),
     ("qemu-user", "qemu-riscv64"),
+    // Programs made at random, and what they include.
+    ("csmith", "csmith"),
+    ("libcsmith-dev", "/usr/include/csmith/csmith.h"),
 ];
 
 /// Runs the suites `names`, or all (`full`: those too that take long); answers whether all held.
