@@ -148,7 +148,8 @@ pub fn repack(tarball: &Path, keep: &[String], scratch: &Path) -> Result<Vec<u8>
     let folder = scratch.join("kept");
     fs::create_dir_all(&folder)?;
     let mut tar = Command::new("tar");
-    tar.args(["--extract", "--wildcards", "--no-same-owner", "--strip-components=1", "--directory"]).arg(&folder);
+    tar.args(["--extract", "--wildcards", "--no-same-owner", "--strip-components=1", "--directory"])
+        .arg(&folder);
     tar.arg("--file").arg(tarball).args(keep.iter().map(|path| format!("*/{path}")));
     succeed(&mut tar)?;
     let packed = scratch.join("kept.tar");

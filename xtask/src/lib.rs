@@ -10,6 +10,7 @@ pub mod install;
 pub mod kallsyms;
 pub mod manifest;
 pub mod peers;
+pub mod programs;
 pub mod suites;
 
 use std::path::{Path, PathBuf};

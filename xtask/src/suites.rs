@@ -1,6 +1,6 @@
 //! `cargo xtask test`: everything that must hold, suite after suite, with time and counts.
 
-use crate::{cargo, debian, guests, target, workspace};
+use crate::{cargo, debian, guests, programs, target, workspace};
 use anyhow::{Context, Result, bail, ensure};
 use std::{
     fs,
@@ -38,6 +38,7 @@ const SUITES: &[Suite] = &[
     Suite { name: "unit",     about: "tests of the crates, and of the house rules",              full: false, run: unit },
     Suite { name: "doctests", about: "the documentation's examples",                             full: false, run: doctests },
     Suite { name: "machines", about: "whole machines: firmware, U-Boot, Linux, consoles",        full: false, run: machines },
+    Suite { name: "programs", about: "c-torture, csmith, QEMU's tests/tcg: ours beside QEMU 11",   full: false, run: run_programs },
     Suite { name: "firmware", about: "guest/ builds to the bytes that are committed",            full: false, run: firmware },
     Suite { name: "deny",     about: "licences, bans and sources of what we depend on",          full: false, run: deny },
     Suite { name: "peer",     about: "the whole-machine tests against QEMU: are the tests true", full: true,  run: peer },
@@ -164,6 +165,11 @@ fn machines(full: bool) -> Result<Count> {
         whole_machines(full, &["--lib", "--tests"])
             .env("HARTWRIGHT_BIN", target().join("release/hartwright")),
     )
+}
+
+fn run_programs(full: bool) -> Result<Count> {
+    let tally = programs::run(full)?;
+    Ok(Count { passed: tally.passed, failed: tally.behind, note: tally.note })
 }
 
 fn peer(full: bool) -> Result<Count> {
