@@ -1,7 +1,7 @@
 //! From bits to rows: the decoder, and the instruction taken apart.
 
 use crate::{
-    ExtSet,
+    Ext, ExtSet,
     extensions::{self, compressed},
     pseudo,
     row::{Compressed, Handlers, Insn, RowId},
@@ -65,6 +65,16 @@ impl Decoded {
         matches!(value & 0x7f, JALR | JAL | SYSTEM) || value & 0x707f == FENCE_I
     }
 
+    /// Whether each integer register it names is one of the first `count`.
+    fn lies_below(&self, count: u8) -> bool {
+        self.insn().syntax.iter().flat_map(|(name, base)| [*name, *base]).all(|name| match name {
+            "rd" => self.rd < count,
+            "rs1" => self.rs1 < count,
+            "rs2" => self.rs2 < count,
+            _ => true,
+        })
+    }
+
     /// Whether it uses a floating-point register, and so `mstatus.FS`.
     pub fn uses_float(&self) -> bool {
         uses_float(self.insn())
@@ -107,6 +117,8 @@ pub struct Decoder {
     wide: Vec<Vec<(RowId, &'static Insn)>>,
     /// Every 16-bit row with the row of its meaning.
     narrow: Vec<(RowId, &'static Compressed)>,
+    /// How many integer registers there are.
+    registers: u8,
 }
 
 impl Decoder {
@@ -127,12 +139,17 @@ impl Decoder {
             .filter_map(|c| known.iter().find(|(_, i)| i.mnemonic == c.base).map(|(id, _)| (*id, c)))
             .collect();
         narrow.sort_by_key(|(_, c)| std::cmp::Reverse(c.pattern.0.count_ones()));
-        Decoder { wide: (0..256).map(bucket).collect(), narrow }
+        let registers = if extensions.has(Ext::E) && !extensions.has(Ext::I) { 16 } else { 32 };
+        Decoder { wide: (0..256).map(bucket).collect(), narrow, registers }
     }
 
     /// Takes apart the instruction at `pc`, whose first (or only) 16 bits are the low half of `raw`; `None` if
     /// this CPU has none such.
     pub fn decode(&self, raw: u32, pc: u64) -> Option<Decoded> {
+        self.row(raw, pc).filter(|d| self.registers == 32 || d.lies_below(self.registers))
+    }
+
+    fn row(&self, raw: u32, pc: u64) -> Option<Decoded> {
         if raw & 3 != 3 {
             let raw = raw & 0xffff;
             let (id, c) = self.narrow.iter().find(|(_, c)| raw & c.pattern.0 == c.pattern.1)?;
@@ -189,6 +206,15 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn an_e_base_has_16_registers() {
+        let decoder = Decoder::new(ExtSet::of(&[Ext::E, Ext::C, Ext::F]), 32);
+        let knows = |raw| decoder.decode(raw, 0).is_some();
+        // add x15,x14,x13 and with one of them 16; c.mv x15,x14 and x16,x14; fadd.s f16,f16,f16.
+        assert!(knows(0x00d7_07b3) && knows(0x87ba) && knows(0x0108_0853));
+        assert!(!knows(0x00d7_0833) && !knows(0x00d8_07b3) && !knows(0x0107_07b3) && !knows(0x883a));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::fmt;
 extensions! {
     // name               order  what it requires, and what it is made of; in a line, what it is
     I           "i"           0  []                                 "the base";
+    E           "e"           0  []                                 "the base with 16 registers";
     M           "m"           1  [] = [Zmmul]                       "multiplication and division";
     A           "a"           2  [] = [Zaamo, Zalrsc]               "atomic instructions";
     F           "f"           3  [Zicsr]                            "single precision";
@@ -21,6 +22,7 @@ extensions! {
     Zihintntl   "zihintntl"   10 []                                 "hints that data is not used again";
     Zihintpause "zihintpause" 10 []                                 "a hint that the hart spins";
     Zihpm       "zihpm"       10 [Zicsr]                            "the programmable counters";
+    Zilsd       "zilsd"       10 []                                 "loads and stores of register pairs";
     Zimop       "zimop"       10 []                                 "may-be-operations";
     Zmmul       "zmmul"       11 []                                 "multiplication without division";
     Zaamo       "zaamo"       12 []                                 "atomic memory operations";
@@ -35,6 +37,7 @@ extensions! {
     Zcb         "zcb"         15 [Zca]                              "more 16-bit instructions";
     Zcd         "zcd"         15 [Zca, D]                           "16-bit loads and stores of double precision";
     Zcf         "zcf"         15 [Zca, F]                           "16-bit loads and stores of single precision";
+    Zclsd       "zclsd"       15 [Zca, Zilsd]                       "16-bit loads and stores of register pairs";
     Zcmop       "zcmop"       15 [Zca]                              "16-bit may-be-operations";
     Zba         "zba"         16 []                                 "address generation";
     Zbb         "zbb"         16 []                                 "basic bit manipulation";
@@ -70,10 +73,10 @@ impl Ext {
     pub const fn is_for(self, xlen: u32) -> bool {
         use Ext::*;
         match self {
-            Zcf => xlen == 32,
+            Zcf | Zilsd | Zclsd => xlen == 32,
+            Svnapot | Svpbmt => xlen != 32,
             I | M | A | F | D | C | Zicntr | Zicsr | Zifencei | Zihintntl | Zihintpause | Zihpm | Zmmul
-            | Zaamo | Zalrsc | Zca | Smstateen | Ssstateen | Sstc | Svade | Svadu | Svinval | Svnapot
-            | Svpbmt => true,
+            | Zaamo | Zalrsc | Zca | Smstateen | Ssstateen | Sstc | Svade | Svadu | Svinval => true,
             _ => xlen != 128,
         }
     }

@@ -7,7 +7,6 @@ use crate::{
 
 /// Extensions that QEMU names and that are not here. To be without them is no problem.
 const ABSENT: &[&str] = &[
-    "e",
     "h",
     "q",
     "v",
@@ -40,7 +39,6 @@ const ABSENT: &[&str] = &[
     "zalasr",
     "zama16b",
     "zce",
-    "zclsd",
     "zcmp",
     "zcmt",
     "zdinx",
@@ -51,7 +49,6 @@ const ABSENT: &[&str] = &[
     "ziccrse",
     "zicfilp",
     "zicfiss",
-    "zilsd",
     "ztso",
     "zvbb",
     "zvbc",
@@ -84,8 +81,12 @@ const ABSENT: &[&str] = &[
 /// What `g` stands for.
 const G: &[Ext] = &[Ext::I, Ext::M, Ext::A, Ext::F, Ext::D, Ext::Zicsr, Ext::Zifencei];
 
+/// One of these every CPU has.
+const BASES: [Ext; 2] = [Ext::I, Ext::E];
+
 /// The virtual address spaces by name.
 const SPACES: &[(&str, Mmu, &str)] = &[
+    ("sv32", Mmu::Sv32, "virtual addresses of 32 bits"),
     ("sv39", Mmu::Sv39, "virtual addresses of 39 bits"),
     ("sv48", Mmu::Sv48, "virtual addresses of 48 bits"),
     ("sv57", Mmu::Sv57, "virtual addresses of 57 bits"),
@@ -105,13 +106,13 @@ pub struct Property {
 impl CpuModel {
     /// Every property, by name.
     pub fn properties(&self) -> Vec<Property> {
-        let there = |ext: &&Ext| **ext != Ext::I && ext.is_for(self.xlen);
+        let there = |ext: &&Ext| ext.is_for(self.xlen) && !BASES.contains(ext);
         let extensions = Ext::ALL.iter().filter(there).map(|ext| Property {
             name: ext.name(),
             doc: ext.doc(),
             on: self.extensions.has(*ext),
         });
-        let spaces = SPACES.iter().map(|(name, mmu, doc)| Property { name, doc, on: self.mmu >= *mmu });
+        let spaces = self.spaces().map(|(name, mmu, doc)| Property { name, doc, on: self.mmu >= *mmu });
         let others = [
             Property { name: "mmu", doc: "virtual addresses", on: self.mmu > Mmu::Bare },
             Property { name: "pmp", doc: "physical memory protection", on: self.pmp_entries > 0 },
@@ -140,12 +141,12 @@ impl CpuModel {
                 on.retain(|ext| !named.contains(ext));
                 off.retain(|ext| !named.contains(ext));
                 if value { &mut on } else { &mut off }.extend(named);
-            } else if let Some(space) = SPACES.iter().find(|space| space.0 == name) {
+            } else if let Some(space) = self.spaces().find(|space| space.0 == name) {
                 spaces.retain(|(other, _)| *other != space);
                 spaces.push((space, value));
             } else {
                 match (name, value) {
-                    ("mmu", true) => model.mmu = if self.mmu > Mmu::Bare { self.mmu } else { Mmu::Sv57 },
+                    ("mmu", true) => model.mmu = self.mmu.max(self.largest_space()),
                     ("mmu", false) => model.mmu = Mmu::Bare,
                     ("pmp", _) => model.pmp_entries = if value { PMP_ENTRIES } else { 0 },
                     ("g", _) => {}
@@ -157,9 +158,6 @@ impl CpuModel {
                     _ => return Err(format!("Property '{}-riscv-cpu.{name}' not found", self.name)),
                 }
             }
-        }
-        if off.contains(&Ext::I) {
-            return Err("every CPU has the base 'i'".into());
         }
         if let Some(ext) = on.iter().find(|ext| !ext.is_for(self.xlen)) {
             let widths = [32, 64, 128].into_iter().filter(|bits| ext.is_for(*bits));
@@ -174,8 +172,26 @@ impl CpuModel {
             off.push(Ext::Smepmp);
         }
         model.extensions = switched(self.extensions, self.xlen, &on, &off)?;
+        match BASES.map(|base| model.extensions.has(base)) {
+            [true, true] => return Err("I and E extensions are incompatible".into()),
+            [false, false] => return Err("every CPU has the base 'i', or 'e' instead".into()),
+            _ => {}
+        }
+        if model.extensions.has(Ext::Zcf) && model.extensions.has(Ext::Zclsd) {
+            return Err("Zclsd cannot be supported together with C and F extension".into());
+        }
         model.mmu = limited(model.mmu, &spaces)?;
         Ok(model)
+    }
+
+    /// The virtual address spaces that its width has.
+    fn spaces(&self) -> impl Iterator<Item = &'static (&'static str, Mmu, &'static str)> {
+        let narrow = self.xlen == 32;
+        SPACES.iter().filter(move |(_, mmu, _)| (*mmu == Mmu::Sv32) == narrow)
+    }
+
+    fn largest_space(&self) -> Mmu {
+        self.spaces().map(|space| space.1).max().unwrap_or(Mmu::Bare)
     }
 }
 
@@ -211,7 +227,7 @@ fn limited(most: Mmu, asked: &[(&(&str, Mmu, &str), bool)]) -> Result<Mmu, Strin
     let below = |space: Mmu| match space {
         Mmu::Sv57 => Mmu::Sv48,
         Mmu::Sv48 => Mmu::Sv39,
-        Mmu::Sv39 | Mmu::Bare => Mmu::Bare,
+        Mmu::Sv39 | Mmu::Sv32 | Mmu::Bare => Mmu::Bare,
     };
     match (on, off) {
         (Some((by, at, _)), Some((name, least, _))) if at >= least => {
@@ -265,7 +281,9 @@ mod tests {
                 // A smaller address space asked for is also a limit.
                 assert_eq!(again.extensions, model.extensions, "{name}");
                 assert!(again == *model || name.starts_with("sv"), "{name}");
-                assert!(model.with([(name, true)]).is_ok(), "{name}");
+                // Where C and F are, they have its patterns.
+                let taken = name == "zclsd" && model.extensions.has(Ext::Zcf);
+                assert_eq!(model.with([(name, true)]).is_ok(), !taken, "{name}");
             }
         }
     }
@@ -277,7 +295,8 @@ mod tests {
         says("zba=off,b=on", "zba=off: 'b' is on and needs 'zba'; b=off turns it off too");
         says("zcd=off", "zcd=off: 'c' is on and needs 'zcd'; c=off turns it off too");
         says("sv39=off,sv48=on", "sv39=off: 'sv48' is on and needs 'sv39'; sv48=off turns it off too");
-        says("i=off", "every CPU has the base 'i'");
+        says("i=off", "every CPU has the base 'i', or 'e' instead");
+        says("e=on", "I and E extensions are incompatible");
         says("zcf=on", "'zcf' is for 32 bits, and 'rv64' has 64");
         assert_eq!(
             with("x-rv128", "zba=on").unwrap_err(),
@@ -286,6 +305,19 @@ mod tests {
         says("v=on", "the extension 'v' is not yet in hartwright");
         says("smepmp=on,pmp=off", "smepmp=on: it needs 'pmp'; leave pmp=off out, or smepmp=on");
         says("foo=on", "Property 'rv64-riscv-cpu.foo' not found");
+    }
+
+    #[test]
+    fn what_is_for_one_width_is_refused_at_the_other() {
+        let says = |properties, text: &str| assert_eq!(with("rv32", properties).unwrap_err(), text);
+        says("svpbmt=on", "'svpbmt' is for 64 and 128 bits, and 'rv32' has 32");
+        says("sv39=on", "Property 'rv32-riscv-cpu.sv39' not found");
+        says("zclsd=on", "Zclsd cannot be supported together with C and F extension");
+        check("rv32", "f=off,d=off,zfa=off,zclsd=on", &[Ext::Zilsd, Ext::Zclsd], &[Ext::Zcf, Ext::Zcd]);
+        check("rv32e", "m=on,c=on", &[Ext::E, Ext::Zca], &[Ext::I]);
+        check("rv32", "i=off,e=on", &[Ext::E], &[Ext::I]);
+        assert_eq!(with("rv32", "sv32=off").unwrap().mmu, Mmu::Bare);
+        assert_eq!(with("rv32i", "mmu=on").unwrap().mmu, Mmu::Sv32);
     }
 
     #[test]

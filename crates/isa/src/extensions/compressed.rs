@@ -16,10 +16,13 @@ compressed! {
     "c.sd"       "111 ... ... .. ... 00"  Rv64 [Zca] "sd"     |c| (0, c.p(7), c.p(2), c.double());
 
     "c.addi"     "000 . ..... ..... 01"   Any  [Zca] "addi"   |c| (c.x(7), c.x(7), 0, c.imm());
+    "c.jal"      "001 ........... 01"     Rv32 [Zca] "jal"    |c| (RA, 0, 0, c.jump());
     "c.addiw"    "001 . ..... ..... 01"   Rv64 [Zca] "addiw"  |c| (c.x(7), c.x(7), 0, c.imm()) if c.x(7) != 0;
     "c.li"       "010 . ..... ..... 01"   Any  [Zca] "addi"   |c| (c.x(7), 0, 0, c.imm());
     "c.addi16sp" "011 . 00010 ..... 01"   Any  [Zca] "addi"   |c| (SP, SP, 0, c.addi16sp()) if c.addi16sp() != 0;
     "c.lui"      "011 . ..... ..... 01"   Any  [Zca] "lui"    |c| (c.x(7), 0, 0, c.imm() << 12) if c.imm() != 0;
+    "c.srli"     "100 0 00 ... ..... 01"  Rv32 [Zca] "srli"   |c| (c.p(7), c.p(7), 0, c.imm());
+    "c.srai"     "100 0 01 ... ..... 01"  Rv32 [Zca] "srai"   |c| (c.p(7), c.p(7), 0, c.imm());
     "c.srli"     "100 . 00 ... ..... 01"  Only64 [Zca] "srli"   |c| (c.p(7), c.p(7), 0, c.imm() & 0x3f);
     "c.srai"     "100 . 01 ... ..... 01"  Only64 [Zca] "srai"   |c| (c.p(7), c.p(7), 0, c.imm() & 0x3f);
     "c.andi"     "100 . 10 ... ..... 01"  Any  [Zca] "andi"   |c| (c.p(7), c.p(7), 0, c.imm());
@@ -33,6 +36,7 @@ compressed! {
     "c.beqz"     "110 ... ... ..... 01"   Any  [Zca] "beq"    |c| (0, c.p(7), 0, c.branch());
     "c.bnez"     "111 ... ... ..... 01"   Any  [Zca] "bne"    |c| (0, c.p(7), 0, c.branch());
 
+    "c.slli"     "000 0 ..... ..... 10"   Rv32 [Zca] "slli"   |c| (c.x(7), c.x(7), 0, c.imm());
     "c.slli"     "000 . ..... ..... 10"   Only64 [Zca] "slli"   |c| (c.x(7), c.x(7), 0, c.imm() & 0x3f);
     "c.fldsp"    "001 . ..... ..... 10"   UpTo64 [Zcd] "fld"    |c| (c.x(7), SP, 0, c.load_double_sp());
     "c.lwsp"     "010 . ..... ..... 10"   Any  [Zca] "lw"     |c| (c.x(7), SP, 0, c.load_word_sp()) if c.x(7) != 0;
@@ -58,6 +62,10 @@ compressed! {
     "c.slli"     "000 . ..... ..... 10"   Rv128 [Zca] "slli"  |c| (c.x(7), c.x(7), 0, c.left_shift());
     "c.lqsp"     "001 . ..... ..... 10"   Rv128 [Zca] "lq"    |c| (c.x(7), SP, 0, c.load_quad_sp()) if c.x(7) != 0;
     "c.sqsp"     "101 ...... ..... 10"    Rv128 [Zca] "sq"    |c| (0, SP, c.x(2), c.store_quad_sp());
+    "c.ld"       "011 ... ... .. ..0 00"  Rv32 [Zclsd] "ld"   |c| (c.p(2), c.p(7), 0, c.double());
+    "c.sd"       "111 ... ... .. ..0 00"  Rv32 [Zclsd] "sd"   |c| (0, c.p(7), c.p(2), c.double());
+    "c.ldsp"     "011 . ....0 ..... 10"   Rv32 [Zclsd] "ld"   |c| (c.x(7), SP, 0, c.load_double_sp()) if c.x(7) != 0;
+    "c.sdsp"     "111 ...... ....0 10"    Rv32 [Zclsd] "sd"   |c| (0, SP, c.x(2), c.store_double_sp());
 
     "c.lbu"      "100 000 ... .. ... 00"  Any  [Zcb] "lbu"    |c| (c.p(2), c.p(7), 0, c.byte());
     "c.lhu"      "100 001 ... 0. ... 00"  Any  [Zcb] "lhu"    |c| (c.p(2), c.p(7), 0, c.half());

@@ -1,8 +1,8 @@
-//! The base (unprivileged spec, RV32I and RV64I).
+//! The base (unprivileged spec, RV32I and RV64I, and the E bases, which have 16 registers).
 
 use crate::row::instructions;
 
-instructions! { all: I, Any; |m|
+instructions! { all: I | E, Any; |m|
     //        31....................................0
     "lui"   U "....................       ..... 0110111" (rd, hi)                      => rd.set(hi);
     "auipc" U "....................       ..... 0010111" (rd, hi) with pc              => rd.set(pc + hi);
@@ -41,7 +41,13 @@ instructions! { all: I, Any; |m|
     "fence" N "............  ..... 000    ..... 0001111" (pred, succ) with store_load  => m.system(System::Fence { store_load })?;
 }
 
-instructions! { rv64: I, Rv64; |m|
+instructions! { rv32: I | E, Rv32; |m|
+    "slli"  H "0000000 ..... ..... 001    ..... 0010011" (rd, rs1, shamt)              => rd.set(rs1 << shamt);
+    "srli"  H "0000000 ..... ..... 101    ..... 0010011" (rd, rs1, shamt)              => rd.set(rs1 >> shamt);
+    "srai"  H "0100000 ..... ..... 101    ..... 0010011" (rd, rs1, shamt)              => rd.set(rs1.bin(Sar, shamt));
+}
+
+instructions! { rv64: I | E, Rv64; |m|
     "lwu"   I "............  ..... 110    ..... 0000011" (rd, imm(rs1))                => rd.set(m.load(U32, rs1 + imm)?);
     "ld"    I "............  ..... 011    ..... 0000011" (rd, imm(rs1))                => rd.set(m.load(I64, rs1 + imm)?);
     "sd"    S "....... ..... ..... 011    ..... 0100011" (rs2, imm(rs1))               => m.store(U64, rs1 + imm, rs2)?;
@@ -57,7 +63,7 @@ instructions! { rv64: I, Rv64; |m|
 }
 
 // With 128 bits, shift amounts have seven.
-instructions! { only64: I, Only64; |m|
+instructions! { only64: I | E, Only64; |m|
     "slli"  H "000000 ...... ..... 001    ..... 0010011" (rd, rs1, shamt)              => rd.set(rs1 << shamt);
     "srli"  H "000000 ...... ..... 101    ..... 0010011" (rd, rs1, shamt)              => rd.set(rs1 >> shamt);
     "srai"  H "010000 ...... ..... 101    ..... 0010011" (rd, rs1, shamt)              => rd.set(rs1.bin(Sar, shamt));

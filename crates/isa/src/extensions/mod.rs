@@ -7,11 +7,11 @@ use crate::row::{Handlers, Insn};
 use hartwright_ir::Reader;
 
 tables! {
-    i::all, i::rv64, i::only64, zmmul::all, zmmul::rv64, m::all, m::rv64, zalrsc::all, zalrsc::rv64, zaamo::all, zaamo::rv64, zacas::all, zacas::rv32, zacas::rv64,
+    i::all, i::rv32, i::rv64, i::only64, zmmul::all, zmmul::rv64, m::all, m::rv64, zalrsc::all, zalrsc::rv64, zaamo::all, zaamo::rv64, zacas::all, zacas::rv32, zacas::rv64,
     zabha::all, zabha::swaps, f::all, f::rv64, d::all, d::rv64, zfhmin::all, zfhmin::double, zfh::all, zfh::rv64,
     zfa::single, zfa::double, zfa::half, zfa::rv32,
-    zicsr::all, zifencei::all, zihintpause::all, zihintntl::all, zimop::all, zawrs::all, zicond::all, zicbom::all, zicbop::all, zicboz::all,
-    zba::all, zba::rv64, zbb::all, zbb::rv32, zbb::rv64, zbb::shared, zbb::shared_rv32, zbb::shared_rv64, zbc::all, zbc::shared, zbs::all, zbs::rv64,
+    zicsr::all, zifencei::all, zihintpause::all, zihintntl::all, zimop::all, zilsd::rv32, zawrs::all, zicond::all, zicbom::all, zicbop::all, zicboz::all,
+    zba::all, zba::rv64, zbb::all, zbb::rv32, zbb::rv64, zbb::shared, zbb::shared_rv32, zbb::shared_rv64, zbc::all, zbc::shared, zbs::all, zbs::rv32, zbs::rv64,
     zbkb::all, zbkb::rv32, zbkb::rv64, zbkx::all, zknd::rv32, zknd::rv64, zknd::keys, zkne::rv32, zkne::rv64,
     zknh::all, zknh::rv32, zknh::rv64, zksed::all, zksh::all,
     privileged::all, svinval::all, rv128::base, rv128::products, rv128::quotients,
@@ -46,6 +46,7 @@ mod zicsr;
 mod zifencei;
 mod zihintntl;
 mod zihintpause;
+mod zilsd;
 mod zimop;
 mod zknd;
 mod zkne;

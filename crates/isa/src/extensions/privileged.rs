@@ -2,7 +2,7 @@
 
 use crate::row::instructions;
 
-instructions! { all: I, Any; |m|
+instructions! { all: I | E, Any; |m|
     "ecall"      N "000000000000  00000 000    00000 1110011" ()                         => m.system(System::Ecall)?;
     "ebreak"     N "000000000001  00000 000    00000 1110011" ()                         => m.system(System::Ebreak)?;
     "sret"       N "000100000010  00000 000    00000 1110011" ()                         => m.system(System::Sret)?;

@@ -9,6 +9,13 @@ instructions! { all: Zbs, Any; |m|
     "bset"  R "0010100 ..... ..... 001    ..... 0110011" (rd, rs1, rs2) with one   => rd.set(rs1 | (one << rs2));
 }
 
+instructions! { rv32: Zbs, Rv32; |m|
+    "bclri" H "0100100 ..... ..... 001    ..... 0010011" (rd, rs1, shamt) with one => rd.set(rs1 & !(one << shamt));
+    "bexti" H "0100100 ..... ..... 101    ..... 0010011" (rd, rs1, shamt) with one => rd.set((rs1 >> shamt) & one);
+    "binvi" H "0110100 ..... ..... 001    ..... 0010011" (rd, rs1, shamt) with one => rd.set(rs1 ^ (one << shamt));
+    "bseti" H "0010100 ..... ..... 001    ..... 0010011" (rd, rs1, shamt) with one => rd.set(rs1 | (one << shamt));
+}
+
 instructions! { rv64: Zbs, Rv64; |m|
     "bclri" H "010010 ...... ..... 001    ..... 0010011" (rd, rs1, shamt) with one => rd.set(rs1 & !(one << shamt));
     "bexti" H "010010 ...... ..... 101    ..... 0010011" (rd, rs1, shamt) with one => rd.set((rs1 >> shamt) & one);
