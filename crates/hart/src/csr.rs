@@ -2,7 +2,7 @@
 
 use crate::{hart::Hart, status::*, trap::Privilege};
 use hartwright_ir::{Bin, CsrOp, Un, Width};
-use hartwright_isa::{Ext, csr::*};
+use hartwright_isa::{Ext, cpu::Mmu, csr::*};
 use std::cell::Cell;
 
 /// An illegal-instruction exception is due.
@@ -15,15 +15,8 @@ const INTERRUPTS: u64 = SSIP | MSIP | STIP | MTIP | SEIP | MEIP;
 const S_INTERRUPTS: u64 = SSIP | STIP | SEIP;
 /// Exceptions that can be S-mode's: all but the call from M-mode.
 const S_EXCEPTIONS: u64 = 0xb3ff;
-/// `sstatus` is these bits of `mstatus`.
-const SSTATUS_MASK: u64 = MSTATUS_SIE
-    | MSTATUS_SPIE
-    | MSTATUS_SPP
-    | MSTATUS_FS
-    | MSTATUS_SUM
-    | MSTATUS_MXR
-    | MSTATUS_UXL
-    | MSTATUS_SD;
+/// `sstatus` is these bits of `mstatus`, and `UXL` and `SD`.
+const SSTATUS_MASK: u64 = MSTATUS_SIE | MSTATUS_SPIE | MSTATUS_SPP | MSTATUS_FS | MSTATUS_SUM | MSTATUS_MXR;
 /// The bits of `mstatus` that can be written.
 const MSTATUS_WRITABLE: u64 = MSTATUS_SIE
     | MSTATUS_MIE
@@ -43,6 +36,16 @@ const COUNTERS: u64 = 0xffff_ffff;
 const SATP_PPN_AND_ASID: u64 = (1 << 60) - 1;
 
 impl<W: Width> Hart<W> {
+    /// `UXL` and `SXL`, always as wide as the registers (privileged spec, 3.1.6.3); a hart of 32 bits has no such fields.
+    const MSTATUS_FIXED: u64 = match W::BITS {
+        32 => 0,
+        64 => 2 << 32 | 2 << 34,
+        _ => 3 << 32 | 3 << 34,
+    };
+    /// The highest bit.
+    const MSTATUS_SD: u64 = if W::BITS == 32 { 1 << 31 } else { 1 << 63 };
+    const SSTATUS_MASK: u64 = SSTATUS_MASK | Self::MSTATUS_FIXED & MSTATUS_UXL | Self::MSTATUS_SD;
+
     pub(crate) fn reset_csrs(&self) {
         let c = &self.csrs;
         for cell in [
@@ -72,7 +75,7 @@ impl<W: Width> Hart<W> {
         c.mstateen.iter().chain(&c.scratch_high).for_each(|cell| cell.set(0));
         c.fflags.set(0);
         c.frm.set(0);
-        c.mstatus.set(self.status_fixed());
+        c.mstatus.set(Self::MSTATUS_FIXED);
         self.float_dirty.set(false);
         // As QEMU leaves it: page-based memory types work, and where hardware can set A and D bits it does.
         let when = |ext, bit| if self.has(ext) { bit } else { 0 };
@@ -123,7 +126,7 @@ impl<W: Width> Hart<W> {
         }
         let (low, high) = match csr {
             MISA => (low, (self.config().model.misa() >> 64) as u64),
-            MSTATUS | SSTATUS => (low & !MSTATUS_SD, low & MSTATUS_SD),
+            MSTATUS | SSTATUS => (low & !Self::MSTATUS_SD, low & Self::MSTATUS_SD),
             _ => (low, self.scratch_high(csr).map_or(0, Cell::get)),
         };
         Some(W::from_u128(u128::from(high) << 64 | u128::from(low)))
@@ -139,14 +142,11 @@ impl<W: Width> Hart<W> {
         }
     }
 
-    /// `UXL` and `SXL`, always as wide as the registers (privileged spec, 3.1.6.3).
-    fn status_fixed(&self) -> u64 {
-        if W::BITS > 64 { 3 << 32 | 3 << 34 } else { 2 << 32 | 2 << 34 }
-    }
-
     /// Whether the hart, as it is, may touch the register (privileged spec, 2.1, and the section of each).
     fn check_csr(&self, csr: u16, write: bool) -> Result<(), Illegal> {
         let (mode, c) = (self.privilege(), &self.csrs);
+        // Half of a register is where all of it is.
+        let (csr, _) = Self::whole(csr);
         if write && csr >> 10 == 3 || (mode as u16) < csr >> 8 & 3 {
             return Err(Illegal);
         }
@@ -175,8 +175,8 @@ impl<W: Width> Hart<W> {
         if allowed { Ok(()) } else { Err(Illegal) }
     }
 
-    /// What the register holds; `None` if this hart has none such. Reading changes nothing.
-    pub fn read_csr(&self, csr: u16) -> Option<u64> {
+    /// What the register holds, all of its 64 bits; `None` if this hart has none such. Reading changes nothing.
+    pub(crate) fn read_whole(&self, csr: u16) -> Option<u64> {
         let c = &self.csrs;
         let with = |ext, value| self.has(ext).then_some(value);
         match csr {
@@ -190,7 +190,7 @@ impl<W: Width> Hart<W> {
             TIME => with(Ext::Zicntr, self.config().mtime.read()),
             0xc03..=0xc1f => with(Ext::Zihpm, 0),
 
-            SSTATUS => Some(self.mstatus() & SSTATUS_MASK),
+            SSTATUS => Some(self.mstatus() & Self::SSTATUS_MASK),
             SIE => Some(c.mie.get() & c.mideleg.get()),
             STVEC => Some(c.stvec.get()),
             SCOUNTEREN => Some(c.scounteren.get()),
@@ -241,8 +241,9 @@ impl<W: Width> Hart<W> {
         }
     }
 
-    /// Writes what of `v` the register can hold. Writes to registers that are not there are lost.
-    pub fn write_csr(&self, csr: u16, v: u64) {
+    /// Writes what of `v` the register can hold, to all of its 64 bits. Writes to registers that are not there are
+    /// lost.
+    pub(crate) fn write_whole(&self, csr: u16, v: u64) {
         let c = &self.csrs;
         match csr {
             FFLAGS => self.write_fcsr(c.frm.get().into(), v),
@@ -316,7 +317,7 @@ impl<W: Width> Hart<W> {
         if self.float_dirty.get() && self.float_on() {
             status |= MSTATUS_FS;
         }
-        if status & MSTATUS_FS == MSTATUS_FS { status | MSTATUS_SD } else { status }
+        if status & MSTATUS_FS == MSTATUS_FS { status | Self::MSTATUS_SD } else { status }
     }
 
     fn write_mstatus(&self, v: u64) {
@@ -330,7 +331,7 @@ impl<W: Width> Hart<W> {
         }
         let new = v & writable | old & !writable;
         self.float_dirty.set(false);
-        c.mstatus.set(new & !MSTATUS_SD | self.status_fixed());
+        c.mstatus.set(new & !Self::MSTATUS_SD | Self::MSTATUS_FIXED);
         if (old ^ new) & MSTATUS_MXR != 0 {
             self.flush();
         }
@@ -391,14 +392,15 @@ impl<W: Width> Hart<W> {
 
     /// `satp`; a mode this hart has not leaves the register as it was (privileged spec, 10.1.11).
     fn write_satp(&self, v: u64) {
-        let levels = match v >> 60 {
-            0 => 0,
-            8 => 1,
-            9 => 2,
-            10 => 3,
+        let space = match (W::BITS, v >> 60, v >> 31 & 1) {
+            (32, _, 0) | (64.., 0, _) => Mmu::Bare,
+            (32, _, 1) => Mmu::Sv32,
+            (64.., 8, _) => Mmu::Sv39,
+            (64.., 9, _) => Mmu::Sv48,
+            (64.., 10, _) => Mmu::Sv57,
             _ => return,
         };
-        if levels > self.config().model.mmu as u64 {
+        if space > self.config().model.mmu {
             return;
         }
         let new = v & (SATP_PPN_AND_ASID | 0xf << 60);

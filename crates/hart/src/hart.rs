@@ -32,7 +32,7 @@ pub struct Config {
     pub mtime: Arc<Mtime>,
 }
 
-/// One hart with integer registers of width `W`. Addresses and CSRs have 64 bits.
+/// One hart with integer registers of width `W`. Addresses and CSRs have 64 bits, or 32 if registers have no more.
 pub struct Hart<W> {
     config: Config,
     port: Arc<Port>,
@@ -159,7 +159,7 @@ impl<W: Width> Hart<W> {
         self.reservation.set(None);
         self.instret.set(0);
         self.trapped.set(0);
-        self.pc.set(self.config.reset_pc);
+        self.set_pc(self.config.reset_pc);
         self.set_privilege(Privilege::Machine);
         self.flush();
         self.port.look();
@@ -214,10 +214,16 @@ impl<W: Width> Hart<W> {
         self.pc.get()
     }
 
-    /// Sets the address of the next instruction.
+    /// Sets the address of the next instruction; of 32 bits where registers have no more.
     #[inline(always)]
     pub fn set_pc(&self, pc: u64) {
-        self.pc.set(pc);
+        self.pc.set(Self::address(pc));
+    }
+
+    /// As many bits as an address has: those of a register, and at most 64.
+    #[inline(always)]
+    pub(crate) fn address(addr: u64) -> u64 {
+        W::from_u64(addr).to_u64()
     }
 
     /// The privilege mode.

@@ -9,6 +9,7 @@ mod counters;
 mod csr;
 mod float;
 mod hart;
+mod high;
 mod memory;
 mod pmp;
 mod port;

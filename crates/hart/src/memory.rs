@@ -137,7 +137,7 @@ impl<W: Width> Hart<W> {
 
     /// The physical address of virtual address `addr` as the debugger sees it: nothing is changed by looking.
     pub fn look_up(&self, addr: u64) -> Option<u64> {
-        let view = self.view.get();
+        let (addr, view) = (Self::address(addr), self.view.get());
         let view = if view == View::Supervisor { View::SupervisorUser } else { view };
         let any = |access| self.walk(addr, access, view, false).ok();
         let found =
@@ -147,7 +147,7 @@ impl<W: Width> Hart<W> {
 
     /// The offset into RAM of the instruction bytes at virtual address `addr`, which lie in one page.
     pub fn fetch_place(&self, addr: u64, size: u64) -> Result<u64, Trap> {
-        let view = self.fetch_view();
+        let (addr, view) = (Self::address(addr), self.fetch_view());
         // The halves of an instruction are fetched by themselves, so two bytes align it.
         if let Some(at) = self.tlb.find(view, Access::Fetch, addr, size.min(2)) {
             return Ok(at);
@@ -272,7 +272,7 @@ impl<W: Width> Hart<W> {
             return Ok((self.find(addr, size, access, view)?, None));
         }
         let low = self.find(addr, left, access, view)?;
-        let high = self.find(addr.wrapping_add(left), size - left, access, view)?;
+        let high = self.find(Self::address(addr.wrapping_add(left)), size - left, access, view)?;
         Ok((low, Some((left as usize, high))))
     }
 

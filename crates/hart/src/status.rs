@@ -20,7 +20,6 @@ bits! {
     MSTATUS_TSR  = 1 << 22;
     MSTATUS_UXL  = 3 << 32;
     MSTATUS_SXL  = 3 << 34;
-    MSTATUS_SD   = 1 << 63;
 
     SSIP = 1 << 1;
     MSIP = 1 << 3;

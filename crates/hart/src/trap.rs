@@ -122,10 +122,10 @@ impl Trap {
     }
 }
 
-/// The interrupt bit of `mcause`.
-const INTERRUPT: u64 = 1 << 63;
-
 impl<W: Width> Hart<W> {
+    /// The interrupt bit of `mcause`, its highest. CSRs of a hart of 128 bits have 64.
+    const INTERRUPT: u64 = if W::BITS == 32 { 1 << 31 } else { 1 << 63 };
+
     /// Enters the handler of an exception that the instruction at [`pc`](Hart::pc) raised.
     pub fn take_trap(&self, trap: Trap) {
         self.enter(trap.cause as u64, false, trap.tval);
@@ -164,7 +164,7 @@ impl<W: Width> Hart<W> {
         let deleg = if interrupt { c.mideleg.get() } else { c.medeleg.get() };
         let to_s = self.privilege() < Privilege::Machine && deleg >> code & 1 != 0;
         let (status, from, pc) = (c.mstatus.get(), self.privilege(), self.pc());
-        let cause = if interrupt { code | INTERRUPT } else { code };
+        let cause = if interrupt { code | Self::INTERRUPT } else { code };
         self.trapped.set(self.trapped.get().wrapping_add(1));
         let tvec = if to_s {
             let spie = if status & MSTATUS_SIE != 0 { MSTATUS_SPIE } else { 0 };

@@ -1,4 +1,4 @@
-//! Sv39, Sv48 and Sv57 (privileged spec, 10.3 to 10.6), with Svadu or Svade, Svnapot and Svpbmt.
+//! Sv32, Sv39, Sv48 and Sv57 (privileged spec, 10.3 to 10.6), with Svadu or Svade, Svnapot and Svpbmt.
 
 use crate::{
     hart::Hart,
@@ -33,6 +33,25 @@ pub(crate) struct Translation {
 }
 
 impl<W: Width> Hart<W> {
+    /// Bytes of an entry of a page table. Those of 4 have all but the highest fields of those of 8.
+    const PTE_SIZE: u64 = if W::BITS == 32 { 4 } else { 8 };
+    /// Address bits that choose one in a table.
+    const INDEX_BITS: u32 = if W::BITS == 32 { 10 } else { 9 };
+    const SATP_PPN: u64 = if W::BITS == 32 { (1 << 22) - 1 } else { (1 << PPN_BITS) - 1 };
+
+    fn load_pte(&self, at: u64) -> Option<u64> {
+        if W::BITS == 32 { self.ram().load::<u32>(at).map(u64::from) } else { self.ram().load(at) }
+    }
+
+    /// Replaces an entry if it is still what it was.
+    fn replace_pte(&self, at: u64, old: u64, new: u64) -> bool {
+        if W::BITS == 32 {
+            matches!(self.ram().compare_exchange(at, old as u32, new as u32), Some(Ok(_)))
+        } else {
+            matches!(self.ram().compare_exchange(at, old, new), Some(Ok(_)))
+        }
+    }
+
     /// Translates by the page tables, if `view` goes by them. `update` says whether A and D bits may be set; a
     /// debugger sets none.
     pub(crate) fn walk(
@@ -44,6 +63,7 @@ impl<W: Width> Hart<W> {
     ) -> Result<Translation, Trap> {
         let satp = self.csrs.satp.get();
         let levels = match satp >> 60 {
+            _ if W::BITS == 32 => 2 * (satp >> 31) as u32,
             8 => 3,
             9 => 4,
             10 => 5,
@@ -54,17 +74,17 @@ impl<W: Width> Hart<W> {
         }
         let fault = Trap::new(Cause::page_fault(access), addr);
         let unused = 64 - (PAGE_SHIFT + 9 * levels);
-        if ((addr << unused) as i64 >> unused) as u64 != addr {
+        if W::BITS > 32 && ((addr << unused) as i64 >> unused) as u64 != addr {
             return Err(fault);
         }
         'again: loop {
-            let mut table = (satp & ((1 << PPN_BITS) - 1)) << PAGE_SHIFT;
+            let mut table = (satp & Self::SATP_PPN) << PAGE_SHIFT;
             for level in (0..levels).rev() {
-                let index = addr >> (PAGE_SHIFT + 9 * level) & 0x1ff;
-                let pte_addr = table + 8 * index;
+                let index = addr >> (PAGE_SHIFT + Self::INDEX_BITS * level) & ((1 << Self::INDEX_BITS) - 1);
+                let pte_addr = table + Self::PTE_SIZE * index;
                 let at = self.pte_place(pte_addr, Access::Load, access, addr)?;
                 // The place is memory, so there is a word.
-                let pte = self.ram().load::<u64>(at).unwrap_or(0);
+                let pte = self.load_pte(at).unwrap_or(0);
                 let ppn = pte >> 10 & ((1 << PPN_BITS) - 1);
                 if pte & V == 0 || pte & (R | W_) == W_ || pte & RESERVED != 0 {
                     return Err(fault);
@@ -86,7 +106,7 @@ impl<W: Width> Hart<W> {
                         return Err(fault);
                     }
                     let at = self.pte_place(pte_addr, Access::Store, access, addr)?;
-                    if !matches!(self.ram().compare_exchange(at, pte, pte | need), Some(Ok(_))) {
+                    if !self.replace_pte(at, pte, pte | need) {
                         continue 'again;
                     }
                 }
@@ -108,7 +128,7 @@ impl<W: Width> Hart<W> {
             let napot = self.has(Ext::Svnapot) && level == 0 && ppn & 0xf == 8;
             return napot.then_some(Translation { addr: (ppn & !0xf) << PAGE_SHIFT, reach: 16 * PAGE - 1 });
         }
-        let reach = (PAGE << (9 * level)) - 1;
+        let reach = (PAGE << (Self::INDEX_BITS * level)) - 1;
         let addr = ppn << PAGE_SHIFT;
         (addr & reach == 0).then_some(Translation { addr, reach })
     }
@@ -134,7 +154,8 @@ impl<W: Width> Hart<W> {
 
     /// The offset into RAM of a page-table entry, which the walk may access, on behalf of an access to `addr`.
     fn pte_place(&self, pte_addr: u64, walk: Access, access: Access, addr: u64) -> Result<u64, Trap> {
-        let allowed = self.pmp.check(pte_addr, 8, walk, Privilege::Supervisor) == Verdict::Allowed;
+        let allowed =
+            self.pmp.check(pte_addr, Self::PTE_SIZE, walk, Privilege::Supervisor) == Verdict::Allowed;
         match self.config().space.place(pte_addr) {
             Place::Ram(page) if allowed => Ok(page + pte_addr % PAGE),
             Place::Rom(page) if allowed && walk != Access::Store => Ok(page + pte_addr % PAGE),

@@ -10,6 +10,9 @@ csrs! {
     CYCLE         0xc00 "cycle";
     TIME          0xc01 "time";
     INSTRET       0xc02 "instret";
+    CYCLEH        0xc80 "cycleh";
+    TIMEH         0xc81 "timeh";
+    INSTRETH      0xc82 "instreth";
 
     SSTATUS       0x100 "sstatus";
     SIE           0x104 "sie";
@@ -26,6 +29,7 @@ csrs! {
     STVAL         0x143 "stval";
     SIP           0x144 "sip";
     STIMECMP      0x14d "stimecmp";
+    STIMECMPH     0x15d "stimecmph";
     SATP          0x180 "satp";
 
     MSTATUS       0x300 "mstatus";
@@ -40,6 +44,13 @@ csrs! {
     MSTATEEN1     0x30d "mstateen1";
     MSTATEEN2     0x30e "mstateen2";
     MSTATEEN3     0x30f "mstateen3";
+    MSTATUSH      0x310 "mstatush";
+    MEDELEGH      0x312 "medelegh";
+    MENVCFGH      0x31a "menvcfgh";
+    MSTATEEN0H    0x31c "mstateen0h";
+    MSTATEEN1H    0x31d "mstateen1h";
+    MSTATEEN2H    0x31e "mstateen2h";
+    MSTATEEN3H    0x31f "mstateen3h";
     MCOUNTINHIBIT 0x320 "mcountinhibit";
     MSCRATCH      0x340 "mscratch";
     MEPC          0x341 "mepc";
@@ -49,8 +60,11 @@ csrs! {
     PMPCFG0       0x3a0 "pmpcfg0";
     PMPADDR0      0x3b0 "pmpaddr0";
     MSECCFG       0x747 "mseccfg";
+    MSECCFGH      0x757 "mseccfgh";
     MCYCLE        0xb00 "mcycle";
     MINSTRET      0xb02 "minstret";
+    MCYCLEH       0xb80 "mcycleh";
+    MINSTRETH     0xb82 "minstreth";
     MVENDORID     0xf11 "mvendorid";
     MARCHID       0xf12 "marchid";
     MIMPID        0xf13 "mimpid";
@@ -58,13 +72,15 @@ csrs! {
     MCONFIGPTR    0xf15 "mconfigptr";
 }
 
-/// Numbered families: first number, how many, the number in the first name, and the name before it.
-const FAMILIES: &[(u16, u16, u16, &str)] = &[
-    (0x323, 29, 3, "mhpmevent"),
-    (0x3a0, 16, 0, "pmpcfg"),
-    (0x3b0, 64, 0, "pmpaddr"),
-    (0xb03, 29, 3, "mhpmcounter"),
-    (0xc03, 29, 3, "hpmcounter"),
+/// Numbered families: first number, how many, the number in the first name, and the name before and after it.
+const FAMILIES: &[(u16, u16, u16, &str, &str)] = &[
+    (0x323, 29, 3, "mhpmevent", ""),
+    (0x3a0, 16, 0, "pmpcfg", ""),
+    (0x3b0, 64, 0, "pmpaddr", ""),
+    (0xb03, 29, 3, "mhpmcounter", ""),
+    (0xb83, 29, 3, "mhpmcounter", "h"),
+    (0xc03, 29, 3, "hpmcounter", ""),
+    (0xc83, 29, 3, "hpmcounter", "h"),
 ];
 
 /// What register `number` is called, if it has a name here.
@@ -72,9 +88,9 @@ pub fn name(number: u16) -> Option<Cow<'static, str>> {
     if let Some((_, name)) = NAMED.iter().find(|(n, _)| *n == number) {
         return Some(Cow::Borrowed(name));
     }
-    let (first, _, index, name) =
+    let (first, _, index, name, end) =
         FAMILIES.iter().find(|(first, count, ..)| (*first..first + count).contains(&number))?;
-    Some(Cow::Owned(format!("{name}{}", number - first + index)))
+    Some(Cow::Owned(format!("{name}{}{end}", number - first + index)))
 }
 
 /// The number of the register called `name`.
