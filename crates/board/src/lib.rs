@@ -10,5 +10,10 @@ mod param;
 // The machines name types of devices as text.
 use hartwright_devices as _;
 
-/// Our own firmware (`guest/`): a monitor on the first serial port.
-pub static MONITOR: &[u8] = include_bytes!("../../../guest/monitor.bin");
+/// Our own firmware (`guest/`) for harts of `xlen` bits: a monitor on the first serial port.
+pub fn monitor(xlen: u32) -> &'static [u8] {
+    match xlen {
+        32 => include_bytes!("../../../guest/monitor32.bin"),
+        _ => include_bytes!("../../../guest/monitor.bin"),
+    }
+}

@@ -7,7 +7,7 @@ use linkme::distributed_slice;
 /// The machine's description.
 fn param(options: &Options) -> MachineSpec {
     let mut m = MachineSpec::new("param", CLASS.doc);
-    m.harts(options, "rv64", 1..=8);
+    m.harts(options, 1..=8);
 
     m.rom("rom", 0x1000, 0xf000);
     m.device("test", "riscv.sifive.test", 0x10_0000, 0x1000);

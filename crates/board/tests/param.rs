@@ -20,7 +20,11 @@ fn param(options: &Options) -> Checked {
 }
 
 fn tree(checked: &Checked) -> Tree {
-    device_tree(checked, &CpuTree::from(CpuModel::find(&checked.spec.cpu.model).unwrap()))
+    device_tree(checked, &CpuTree::from(model(checked)))
+}
+
+fn model(checked: &Checked) -> &'static CpuModel {
+    CpuModel::find(&checked.spec.cpu.model).unwrap()
 }
 
 #[test]
@@ -153,14 +157,14 @@ fn every_object_has_a_place_and_a_type() {
 fn without_kernel_and_firmware_the_monitor_is_there() {
     let checked = param(&Options::default());
     let tree = tree(&checked);
-    let options = BootOptions { builtin: Some(hartwright_board::MONITOR), ..BootOptions::default() };
-    let plan = plan(&checked.spec, &options, tree).unwrap();
+    let options = BootOptions { builtin: Some(hartwright_board::monitor(64)), ..BootOptions::default() };
+    let plan = plan(&checked.spec, &options, tree, model(&checked)).unwrap();
     assert_eq!((plan.start(0), plan.device_tree_at), (0x1000, 0x87e0_0000));
     let frame = Frame::new(checked).ok().unwrap();
     plan.load(&frame.space).unwrap();
-    let mut bytes = vec![0; hartwright_board::MONITOR.len()];
+    let mut bytes = vec![0; hartwright_board::monitor(64).len()];
     frame.space.read_bytes(0x8000_0000, &mut bytes).unwrap();
-    assert_eq!(bytes, hartwright_board::MONITOR);
+    assert_eq!(bytes, hartwright_board::monitor(64));
 }
 
 #[test]

@@ -6,6 +6,7 @@ use hartwright_backend::{
     opts::{Opts, Refusal},
     spec::ChardevSpec,
 };
+use hartwright_isa::cpu::Target;
 use hartwright_objects::Given;
 
 use crate::{
@@ -53,6 +54,13 @@ pub struct Asked {
     pub(crate) warnings: Vec<String>,
     /// Who we are, for the texts that say so.
     pub(crate) program: Option<Program>,
+}
+
+impl Asked {
+    /// Which CPU models the program knows.
+    pub(crate) fn target(&self) -> Target {
+        self.program.as_ref().map(Program::target).unwrap_or_default()
+    }
 }
 
 /// A value with the option that gave it, as the user wrote it.

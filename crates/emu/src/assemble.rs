@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use hartwright_backend::opts::parse_switch;
-use hartwright_board::MONITOR;
+use hartwright_board::monitor;
 use hartwright_isa::cpu::CpuModel;
 use hartwright_machine::{
     BootOptions, Checked, CpuTree, Device, LoaderDevice, MachineSpec, Options, Plan, choose, device_tree,
@@ -30,6 +30,7 @@ pub(crate) fn assemble(config: &Config) -> Result<Assembled, Outcome> {
     let fail = |message: String| Outcome::Fail(Failure::new(message));
     let registry = Registry::linked().map_err(|error| fail(error.to_string()))?;
     let options = Options {
+        target: config.program.target(),
         ram: config.memory,
         harts: config.smp.as_ref().map(|smp| smp.cpus),
         cpu: config.cpu.as_ref().map(|cpu| cpu.model.clone()),
@@ -52,9 +53,9 @@ pub(crate) fn assemble(config: &Config) -> Result<Assembled, Outcome> {
     let checked = spec
         .check(&registry, &globals)
         .map_err(|problems| fail(problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")))?;
-    let boot = BootOptions { loaders, builtin: Some(MONITOR), ..config.boot.clone() };
+    let boot = BootOptions { loaders, builtin: Some(monitor(model.xlen)), ..config.boot.clone() };
     let tree = device_tree(&checked, &CpuTree::from(&model));
-    let plan = plan(&checked.spec, &boot, tree).map_err(fail)?;
+    let plan = plan(&checked.spec, &boot, tree, &model).map_err(fail)?;
     if let Some(file) = &config.dump_dtb {
         return Err(dumped(file, &plan.device_tree, "dumpdtb"));
     }
@@ -101,8 +102,9 @@ fn text(value: &Given) -> String {
 /// The CPU model of the machine.
 fn model(config: &Config, spec: &MachineSpec) -> Result<CpuModel, Outcome> {
     let name = &spec.cpu.model.value;
-    let model = CpuModel::find(name).ok_or_else(|| {
-        let why = catalogue::unknown_cpu(name);
+    let target = config.program.target();
+    let model = target.find(name).ok_or_else(|| {
+        let why = catalogue::unknown_cpu(target, name);
         match &config.cpu {
             Some(_) => Outcome::Fail(Failure::new(why)),
             None => Outcome::Fail(Failure::new(spec.source.problem(spec.cpu.model.at, why).to_string())),

@@ -1,6 +1,6 @@
 //! What there is to choose from, as the `help` values of options print it.
 
-use hartwright_isa::cpu::{CpuModel, MODELS};
+use hartwright_isa::cpu::Target;
 use hartwright_machine::{Board, boards};
 use hartwright_objects::{Category, Class, Property, Registry, Value, nearest};
 
@@ -34,14 +34,14 @@ pub(crate) fn unknown_machine(name: &str) -> Failure {
 }
 
 /// `-cpu help`.
-pub(crate) fn cpus() -> String {
+pub(crate) fn cpus(target: Target) -> String {
     "Available CPUs:\n".to_owned()
-        + &MODELS.iter().map(|model| format!("  {}\n", model.name)).collect::<String>()
+        + &target.models().map(|(name, _)| format!("  {name}\n")).collect::<String>()
 }
 
 /// `-cpu NAME,help`.
-pub(crate) fn cpu(name: &str) -> Option<String> {
-    let model = CpuModel::find(name)?;
+pub(crate) fn cpu(target: Target, name: &str) -> Option<String> {
+    let model = target.find(name)?;
     let lines = model.properties().into_iter().map(|property| {
         let default = format!(" (default: {})", Value::Bool(property.on));
         line(&format!("{}=<bool>", property.name), property.doc, &default)
@@ -50,8 +50,8 @@ pub(crate) fn cpu(name: &str) -> Option<String> {
 }
 
 /// What to say of a CPU model that there is not.
-pub(crate) fn unknown_cpu(name: &str) -> String {
-    let near = nearest(name, MODELS.iter().map(|model| model.name));
+pub(crate) fn unknown_cpu(target: Target, name: &str) -> String {
+    let near = nearest(name, target.models().map(|(known, _)| known));
     let near = near.map_or(String::new(), |near| format!("\nDid you mean '{near}'?"));
     format!("unable to find CPU model '{name}'{near}")
 }

@@ -1,5 +1,6 @@
 //! Who we are is how we were called.
 
+use hartwright_isa::cpu::Target;
 use std::path::Path;
 
 /// The version that QEMU's face claims: tools parse it to know what they may ask for.
@@ -31,6 +32,11 @@ impl Program {
             .map_or_else(|| "hartwright".into(), |name| name.to_string_lossy().into_owned());
         let face = if name.starts_with("qemu-") { Face::Qemu } else { Face::Own };
         Program { name, face }
+    }
+
+    /// Which CPU models it knows: those of 32 bits alone if it is called so.
+    pub fn target(&self) -> Target {
+        if self.name.contains("riscv32") { Target::Riscv32 } else { Target::Riscv64 }
     }
 
     /// What `-version` says.

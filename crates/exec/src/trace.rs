@@ -158,10 +158,12 @@ pub(crate) fn registers<W: Width>(hart: &Hart<W>) -> String {
         csr::SATP,
     ];
     let digits = W::BITS as usize / 4;
-    let mut text = format!(" {:<13} {:016x}\n", "pc", hart.pc());
+    // Addresses and CSRs have at most 64 bits.
+    let narrow = digits.min(16);
+    let mut text = format!(" {:<13} {:0narrow$x}\n", "pc", hart.pc());
     for number in CSRS {
         if let (Some(name), Some(value)) = (csr::name(*number), hart.read_csr(*number)) {
-            let _ = writeln!(text, " {name:<13} {value:016x}");
+            let _ = writeln!(text, " {name:<13} {value:0narrow$x}");
         }
     }
     for (r, name) in (0u8..).zip(INT_NAMES) {

@@ -1,31 +1,38 @@
 //! ELF executables: what to load, where to begin, what things are called.
 
-use crate::{Error, Format, Image, Segment, Symbol, Symbols};
+use crate::{Class, Error, Format, Image, Segment, Symbol, Symbols};
 use object::{
     LittleEndian, Object, ObjectSection, ObjectSymbol, SymbolKind,
-    elf::{self, FileHeader64, PF_X, PT_LOAD},
-    read::elf::{ElfFile64, FileHeader, ProgramHeader},
+    elf::{self, FileHeader32, FileHeader64, PF_X, PT_LOAD},
+    read::elf::{ElfFile, FileHeader, ProgramHeader},
 };
 
 pub(crate) fn looks_like(bytes: &[u8]) -> bool {
     bytes.starts_with(&elf::ELFMAG)
 }
 
-pub(crate) fn parse(bytes: &[u8]) -> Result<Image, Error> {
+pub(crate) fn parse(bytes: &[u8], class: Class) -> Result<Image, Error> {
+    check_machine(bytes, class)?;
+    match class {
+        Class::Bits32 => parse_as::<FileHeader32<LittleEndian>>(bytes),
+        Class::Bits64 => parse_as::<FileHeader64<LittleEndian>>(bytes),
+    }
+}
+
+fn parse_as<Header: FileHeader<Endian = LittleEndian>>(bytes: &[u8]) -> Result<Image, Error> {
     let len = bytes.len() as u64;
     let truncated = |what: String| Error::Truncated { what, len };
-    check_machine(bytes)?;
-    let header = FileHeader64::<LittleEndian>::parse(bytes)
-        .map_err(|_| truncated("the header, 64 bytes, ends".into()))?;
-    let headers = header
-        .program_headers(LittleEndian, bytes)
-        .map_err(|_| truncated(format!("program headers at {:#x} lie", header.e_phoff(LittleEndian))))?;
+    let header = Header::parse(bytes)
+        .map_err(|_| truncated(format!("the header, {} bytes, ends", size_of::<Header>())))?;
+    let headers = header.program_headers(LittleEndian, bytes).map_err(|_| {
+        truncated(format!("program headers at {:#x} lie", header.e_phoff(LittleEndian).into()))
+    })?;
 
     let mut segments = vec![];
-    let linked_entry = header.e_entry(LittleEndian);
+    let linked_entry = header.e_entry(LittleEndian).into();
     let mut entry = linked_entry;
     for (number, header) in headers.iter().enumerate() {
-        let (memory, in_file) = (header.p_memsz(LittleEndian), header.p_filesz(LittleEndian));
+        let (memory, in_file) = (header.p_memsz(LittleEndian).into(), header.p_filesz(LittleEndian).into());
         if header.p_type(LittleEndian) != PT_LOAD || memory == 0 {
             continue;
         }
@@ -37,7 +44,7 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Image, Error> {
         let data = header
             .data(LittleEndian, bytes)
             .map_err(|()| truncated(format!("segment {number} lies, at least in part,")))?;
-        let (physical, linked) = (header.p_paddr(LittleEndian), header.p_vaddr(LittleEndian));
+        let (physical, linked) = (header.p_paddr(LittleEndian).into(), header.p_vaddr(LittleEndian).into());
         if physical.checked_add(memory).is_none() {
             return Err(Error::Elf(format!(
                 "segment {number} at {physical:#x} wraps around the end of the address space"
@@ -54,14 +61,15 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Image, Error> {
     if segments.is_empty() {
         return Err(Error::Elf("it has nothing to load (no PT_LOAD program header)".into()));
     }
-    Ok(Image { format: Format::Elf, entry, segments, symbols: symbols(bytes) })
+    Ok(Image { format: Format::Elf, entry, segments, symbols: symbols::<Header>(bytes) })
 }
 
-/// That it is for a little-endian 64-bit RISC-V, told from the first 20 bytes (gABI, ELF Header).
-fn check_machine(bytes: &[u8]) -> Result<(), Error> {
-    let ident = bytes
-        .get(..20)
-        .ok_or(Error::Truncated { what: "the header, 64 bytes, ends".into(), len: bytes.len() as u64 })?;
+/// That it is for a little-endian RISC-V of `wanted` width, told from the first 20 bytes (gABI, ELF Header).
+fn check_machine(bytes: &[u8], wanted: Class) -> Result<(), Error> {
+    let ident = bytes.get(..20).ok_or(Error::Truncated {
+        what: "the header, 20 bytes and more, ends".into(),
+        len: bytes.len() as u64,
+    })?;
     let (class, data) = (ident[4], ident[5]);
     let machine = if data == elf::ELFDATA2MSB.0 {
         u16::from_be_bytes([ident[18], ident[19]])
@@ -73,13 +81,15 @@ fn check_machine(bytes: &[u8]) -> Result<(), Error> {
         .find(|row| row.0 == machine)
         .map_or_else(|| format!("machine number {machine}"), |row| row.1.to_owned());
     let is = match (machine, class, data) {
-        (RISCV, 1, _) => format!("32-bit {name}"),
         (RISCV, _, 2) => format!("big-endian {name}"),
-        (RISCV, 2, 1) => return Ok(()),
+        (RISCV, 1, 1) if wanted == Class::Bits32 => return Ok(()),
+        (RISCV, 2, 1) if wanted == Class::Bits64 => return Ok(()),
+        (RISCV, 1, 1) => format!("32-bit {name}"),
+        (RISCV, 2, 1) => format!("64-bit {name}"),
         (RISCV, ..) => return Err(Error::Elf(format!("class {class} and data encoding {data} are unknown"))),
         _ => name,
     };
-    Err(Error::Foreign { is })
+    Err(Error::Foreign { is, wanted })
 }
 
 const RISCV: u16 = elf::EM_RISCV.0;
@@ -105,8 +115,8 @@ const MACHINES: &[(u16, &str)] = &[
 ];
 
 /// The names worth showing. A damaged symbol table costs the names, not the load.
-fn symbols(bytes: &[u8]) -> Symbols {
-    let Ok(file) = ElfFile64::<LittleEndian>::parse(bytes) else { return Symbols::default() };
+fn symbols<Header: FileHeader<Endian = LittleEndian>>(bytes: &[u8]) -> Symbols {
+    let Ok(file) = ElfFile::<Header>::parse(bytes) else { return Symbols::default() };
     let mut symbols: Vec<(Symbol, u64)> = file
         .symbols()
         .filter(|symbol| matches!(symbol.kind(), SymbolKind::Text | SymbolKind::Data | SymbolKind::Unknown))
@@ -168,7 +178,9 @@ mod tests {
 
     #[test]
     fn segments_go_to_their_physical_addresses_and_the_entry_with_them() {
-        let image = parse(&elf(0x8000_0000, 0xffff_ffff_8000_0000, &[1, 2, 3, 4, 5, 6, 7, 8], 8)).unwrap();
+        let image =
+            parse(&elf(0x8000_0000, 0xffff_ffff_8000_0000, &[1, 2, 3, 4, 5, 6, 7, 8], 8), Class::Bits64)
+                .unwrap();
         assert_eq!(image.entry, 0x8000_0004);
         assert_eq!(
             image.segments,
@@ -181,7 +193,7 @@ mod tests {
         let text = |change: fn(&mut Vec<u8>)| {
             let mut file = elf(0, 0, &[0; 8], 0);
             change(&mut file);
-            parse(&file).unwrap_err().to_string()
+            parse(&file, Class::Bits64).unwrap_err().to_string()
         };
         assert_eq!(text(|f| f[18] = 62), "is an ELF for x86-64; this machine is RISC-V 64");
         assert_eq!(text(|f| f[4] = 1), "is an ELF for 32-bit RISC-V; this machine is RISC-V 64");
@@ -189,11 +201,44 @@ mod tests {
         assert_eq!(text(|f| f[5] = 2), "is an ELF for machine number 62208; this machine is RISC-V 64");
     }
 
+    /// A 32-bit ELF of one segment at 0x80000000.
+    fn narrow(code: &[u8]) -> Vec<u8> {
+        let mut file = b"\x7fELF\x01\x01\x01\0\0\0\0\0\0\0\0\0".to_vec();
+        file.extend([2, 0]);
+        file.extend(RISCV.to_le_bytes());
+        file.extend([1, 0x8000_0000, 52, 0, 0].into_iter().flat_map(u32::to_le_bytes));
+        file.extend([52u16, 32, 1, 0, 0, 0].into_iter().flat_map(u16::to_le_bytes));
+        let len = code.len() as u32;
+        file.extend(
+            [1, 84, 0x8000_0000, 0x8000_0000, len, len + 4, 5, 4].into_iter().flat_map(u32::to_le_bytes),
+        );
+        file.extend(code);
+        file
+    }
+
+    #[test]
+    fn an_elf_is_for_harts_of_its_width() {
+        let file = narrow(&[1, 2, 3, 4]);
+        let image = parse(&file, Class::Bits32).unwrap();
+        assert_eq!((image.entry, image.end()), (0x8000_0000, 0x8000_0008));
+        assert_eq!(
+            parse(&file, Class::Bits64).unwrap_err().to_string(),
+            "is an ELF for 32-bit RISC-V; this machine is RISC-V 64"
+        );
+        assert_eq!(
+            parse(&elf(0, 0, &[0; 8], 0), Class::Bits32).unwrap_err().to_string(),
+            "is an ELF for 64-bit RISC-V; this machine is RISC-V 32"
+        );
+    }
+
     #[test]
     fn a_truncated_elf_says_what_is_missing() {
         let file = elf(0x8000_0000, 0x8000_0000, &[0; 64], 0);
-        let text = |len: usize| parse(&file[..len]).unwrap_err().to_string();
-        assert_eq!(text(10), "the ELF is truncated: the header, 64 bytes, ends beyond its end at 10 bytes");
+        let text = |len: usize| parse(&file[..len], Class::Bits64).unwrap_err().to_string();
+        assert_eq!(
+            text(10),
+            "the ELF is truncated: the header, 20 bytes and more, ends beyond its end at 10 bytes"
+        );
         assert_eq!(
             text(100),
             "the ELF is truncated: program headers at 0x40 lie beyond its end at 100 bytes"
@@ -224,10 +269,15 @@ mod tests {
                     let at = (seed >> 33) as usize % reach;
                     bad[at] ^= 1 << (seed >> 60 & 7);
                 }
+                if round % 8 == 1 {
+                    bad[4] = 1;
+                }
                 if round % 4 == 0 {
                     bad.truncate((seed >> 20) as usize % bad.len());
                 }
-                let _ = Image::new(bad, 0x8020_0000);
+                // One kind of damage makes an ELF of the other class.
+                let class = if bad.get(4) == Some(&1) { Class::Bits32 } else { Class::Bits64 };
+                let _ = Image::new(bad, 0x8020_0000, class);
             }
         }
     }

@@ -1,5 +1,6 @@
 //! Why a file cannot be loaded, as the part of a sentence that follows the file's name.
 
+use crate::Class;
 use std::fmt;
 
 /// Why a file cannot be loaded. The text has no file name: who asked for the file puts it before.
@@ -34,6 +35,8 @@ pub enum Error {
     Foreign {
         /// What it is for: `x86-64`, `32-bit RISC-V`, ...
         is: String,
+        /// What it should be for.
+        wanted: Class,
     },
     /// An ELF that is malformed in another way, or has nothing to load.
     Elf(String),
@@ -54,7 +57,10 @@ impl fmt::Display for Error {
             Error::Truncated { what, len } => {
                 write!(f, "the ELF is truncated: {what} beyond its end at {len} bytes")
             }
-            Error::Foreign { is } => write!(f, "is an ELF for {is}; this machine is RISC-V 64"),
+            Error::Foreign { is, wanted } => {
+                let bits = if *wanted == Class::Bits32 { 32 } else { 64 };
+                write!(f, "is an ELF for {is}; this machine is RISC-V {bits}")
+            }
             Error::Elf(why) => write!(f, "not a usable ELF: {why}"),
         }
     }

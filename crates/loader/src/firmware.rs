@@ -1,18 +1,32 @@
 //! Finds firmware and other data files by name.
 
+use crate::Class;
 use std::{
     env, fmt,
     path::{Path, PathBuf},
 };
 
-/// OpenSBI 1.6 inside the guests' cache, where `cargo xtask guests` links it.
+/// OpenSBI 1.6 for 64 bits inside the guests' cache, where `cargo xtask guests` links it.
 const CACHED: &str = "guests/opensbi-1.6/fw_dynamic.bin";
 
-/// Where Debian's packages put OpenSBI: `opensbi`, then QEMU's own copy.
-const INSTALLED: &[&str] = &[
-    "/usr/lib/riscv64-linux-gnu/opensbi/generic/fw_dynamic.bin",
-    "/usr/share/qemu/opensbi-riscv64-generic-fw_dynamic.bin",
-];
+/// OpenSBI under QEMU's name for it.
+const fn named(class: Class) -> &'static str {
+    match class {
+        Class::Bits32 => "opensbi-riscv32-generic-fw_dynamic.bin",
+        Class::Bits64 => "opensbi-riscv64-generic-fw_dynamic.bin",
+    }
+}
+
+/// Where Debian's packages put OpenSBI: `opensbi`, which has none for 32 bits, then QEMU's own copy.
+const fn installed(class: Class) -> &'static [&'static str] {
+    match class {
+        Class::Bits32 => &["/usr/share/qemu/opensbi-riscv32-generic-fw_dynamic.bin"],
+        Class::Bits64 => &[
+            "/usr/lib/riscv64-linux-gnu/opensbi/generic/fw_dynamic.bin",
+            "/usr/share/qemu/opensbi-riscv64-generic-fw_dynamic.bin",
+        ],
+    }
+}
 
 /// Where named data files are looked for after the folders of `-L`.
 const STANDARD: &[&str] = &["/usr/share/hartwright", "/usr/share/qemu"];
@@ -62,7 +76,12 @@ impl fmt::Display for NotFound {
             write!(f, "{} {}", if place == 0 { ": looked for" } else { "," }, path.display())?;
         }
         if self.name == "default" {
-            f.write_str("; `cargo xtask guests` fetches it, -bios FILE names another")?;
+            let fetched = self.looked.iter().any(|path| path.ends_with(CACHED));
+            f.write_str(if fetched {
+                "; `cargo xtask guests` fetches it, -bios FILE names another"
+            } else {
+                "; -bios FILE names one"
+            })?;
         }
         Ok(())
     }
@@ -70,12 +89,12 @@ impl fmt::Display for NotFound {
 
 impl std::error::Error for NotFound {}
 
-/// The firmware that `bios` asks for; `folders` are those of `-L`.
+/// The firmware that `bios` asks for, by default one for harts of `class`; `folders` are those of `-L`.
 ///
 /// # Errors
 ///
 /// [`NotFound`] with the places that were tried.
-pub fn find_firmware(bios: &Bios, folders: &[PathBuf]) -> Result<Option<Firmware>, NotFound> {
+pub fn find_firmware(bios: &Bios, folders: &[PathBuf], class: Class) -> Result<Option<Firmware>, NotFound> {
     match bios {
         Bios::None => Ok(None),
         Bios::File(name) => {
@@ -85,9 +104,9 @@ pub fn find_firmware(bios: &Bios, folders: &[PathBuf]) -> Result<Option<Firmware
         }
         Bios::Default => {
             // A folder of -L may hold the default under QEMU's name for it.
-            let named = folders.iter().map(|f| f.join("opensbi-riscv64-generic-fw_dynamic.bin"));
-            let cached = guests_cache().map(|cache| cache.join(CACHED));
-            let places = named.chain(cached).chain(INSTALLED.iter().map(PathBuf::from));
+            let named = folders.iter().map(|f| f.join(named(class)));
+            let cached = guests_cache().filter(|_| class == Class::Bits64).map(|cache| cache.join(CACHED));
+            let places = named.chain(cached).chain(installed(class).iter().map(PathBuf::from));
             let looked: Vec<PathBuf> = places.collect();
             match looked.iter().find(|path| path.is_file()) {
                 Some(path) => {
@@ -131,15 +150,15 @@ mod tests {
         let file = folder.join("mine.bin");
         std::fs::write(&file, b"x").unwrap();
         let folders = [folder.clone()];
-        let found = find_firmware(&Bios::new("mine.bin"), &folders).unwrap().unwrap();
+        let found = find_firmware(&Bios::new("mine.bin"), &folders, Class::Bits64).unwrap().unwrap();
         assert_eq!(found, Firmware { path: file, note: None });
-        assert_eq!(find_firmware(&Bios::new("none"), &folders), Ok(None));
+        assert_eq!(find_firmware(&Bios::new("none"), &folders, Class::Bits64), Ok(None));
         assert_eq!(
-            find_firmware(&Bios::new("/nonexist"), &folders).unwrap_err().to_string(),
+            find_firmware(&Bios::new("/nonexist"), &folders, Class::Bits64).unwrap_err().to_string(),
             "Unable to find the RISC-V BIOS \"/nonexist\""
         );
         std::fs::write(folder.join("opensbi-riscv64-generic-fw_dynamic.bin"), b"x").unwrap();
-        let found = find_firmware(&Bios::Default, &folders).unwrap().unwrap();
+        let found = find_firmware(&Bios::Default, &folders, Class::Bits64).unwrap().unwrap();
         assert!(found.path.starts_with(&folder) && found.note.unwrap().contains("-bios default"));
         std::fs::remove_dir_all(folder).unwrap();
     }

@@ -30,6 +30,15 @@ impl Segment {
     }
 }
 
+/// The width of the harts that a file is for (gABI, ELF Header, `EI_CLASS`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Class {
+    /// 32 bits.
+    Bits32,
+    /// 64 bits, and 128, which have no class of their own.
+    Bits64,
+}
+
 /// How a file says where it belongs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
@@ -55,16 +64,16 @@ pub struct Image {
 }
 
 impl Image {
-    /// The image in `bytes`; what does not say where it belongs goes to `address`.
+    /// The image in `bytes`, for harts of `class`; what does not say where it belongs goes to `address`.
     ///
     /// # Errors
     ///
     /// [`Error::Empty`], or for a file that begins as an ELF does what is wrong with that ELF.
-    pub fn new(bytes: Vec<u8>, address: u64) -> Result<Image, Error> {
+    pub fn new(bytes: Vec<u8>, address: u64, class: Class) -> Result<Image, Error> {
         if bytes.is_empty() {
             Err(Error::Empty)
         } else if elf::looks_like(&bytes) {
-            elf::parse(&bytes)
+            elf::parse(&bytes, class)
         } else {
             let size = linux_size(&bytes);
             let mut image = Image::raw(bytes, address);
@@ -113,7 +122,7 @@ mod tests {
         let mut bytes = vec![0; 0x1000];
         bytes[0x10..0x18].copy_from_slice(&0x3000_u64.to_le_bytes());
         bytes[0x38..0x3c].copy_from_slice(b"RSC\x05");
-        let image = Image::new(bytes, 0x8020_0000).unwrap();
+        let image = Image::new(bytes, 0x8020_0000, Class::Bits64).unwrap();
         assert_eq!((image.format, image.entry, image.end()), (Format::Linux, 0x8020_0000, 0x8020_3000));
     }
 
@@ -122,17 +131,17 @@ mod tests {
         let mut bytes = vec![0; 0x50];
         bytes[0x38..0x3c].copy_from_slice(b"RSC\x05");
         for len in 0..bytes.len() {
-            let _ = Image::new(bytes[..len].to_vec(), u64::MAX);
+            let _ = Image::new(bytes[..len].to_vec(), u64::MAX, Class::Bits64);
         }
         bytes[0x10..0x18].fill(0xff);
-        let image = Image::new(bytes, 0x8020_0000).unwrap();
+        let image = Image::new(bytes, 0x8020_0000, Class::Bits64).unwrap();
         assert_eq!(image.end(), u64::MAX, "which no memory has, so the layout refuses it");
     }
 
     #[test]
     fn what_says_nothing_goes_where_it_is_told() {
-        let image = Image::new(vec![1, 2, 3], 0x8000_0000).unwrap();
+        let image = Image::new(vec![1, 2, 3], 0x8000_0000, Class::Bits64).unwrap();
         assert_eq!((image.format, image.start(), image.end()), (Format::Raw, 0x8000_0000, 0x8000_0003));
-        assert_eq!(Image::new(vec![], 0).unwrap_err(), Error::Empty);
+        assert_eq!(Image::new(vec![], 0, Class::Bits64).unwrap_err(), Error::Empty);
     }
 }

@@ -16,6 +16,6 @@ mod symbols;
 pub use error::Error;
 pub use file::{read, read_unpacked};
 pub use firmware::{Bios, Firmware, NotFound, data_file, find_firmware, guests_cache};
-pub use image::{Format, Image, Segment};
+pub use image::{Class, Format, Image, Segment};
 pub use layout::{Layout, Part, Place, Role};
 pub use symbols::{Symbol, Symbols};

@@ -1,7 +1,7 @@
 //! Machines by name, and what the command line changes in any of them.
 
 use crate::{MachineSpec, write::hex};
-use hartwright_isa::cpu::CpuModel;
+use hartwright_isa::cpu::Target;
 use hartwright_objects::{Class, Given, nearest};
 use std::path::Path;
 
@@ -39,6 +39,8 @@ pub fn boards() -> Vec<&'static Board> {
 /// What the command line says about the machine itself.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Options {
+    /// Which CPU models the program knows.
+    pub target: Target,
     /// `-m`, in bytes.
     pub ram: Option<u64>,
     /// `-smp`.
@@ -69,7 +71,7 @@ pub fn choose(name: &str, options: &Options) -> Result<Chosen, String> {
     if options.harts == Some(0) {
         return Err("Invalid CPU topology: CPU topology parameters must be greater than zero".into());
     }
-    if let Some(model) = options.cpu.as_deref().filter(|model| CpuModel::find(model).is_none()) {
+    if let Some(model) = options.cpu.as_deref().filter(|model| options.target.find(model).is_none()) {
         return Err(unknown_cpu(model));
     }
     let chosen = if name.ends_with(".toml") || name.contains('/') {

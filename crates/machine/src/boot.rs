@@ -5,8 +5,9 @@
 
 use crate::{LoaderDevice, MachineSpec, reset::Reset};
 use hartwright_fdt::{self as fdt, Build, Tree};
+use hartwright_isa::{Ext, cpu::CpuModel};
 use hartwright_loader::{
-    Bios, Firmware, Image, Layout, Part, Place, Role, Symbols, find_firmware, read, read_unpacked,
+    Bios, Class, Firmware, Image, Layout, Part, Place, Role, Symbols, find_firmware, read, read_unpacked,
 };
 use hartwright_mem::{AddressSpace, BusError};
 use std::path::{Path, PathBuf};
@@ -87,15 +88,21 @@ impl Plan {
     }
 }
 
-/// Reads all files and finds a place for each. `generated` is the machine's own device tree, without `/chosen`'s
-/// boot properties.
+/// Reads all files, which must be for harts of `model`, and finds a place for each. `generated` is the machine's own
+/// device tree, without `/chosen`'s boot properties.
 ///
 /// # Errors
 ///
 /// One sentence with the option's file and what is wrong with it.
-pub fn plan(spec: &MachineSpec, options: &BootOptions, generated: Tree) -> Result<Plan, String> {
+pub fn plan(
+    spec: &MachineSpec,
+    options: &BootOptions,
+    generated: Tree,
+    model: &CpuModel,
+) -> Result<Plan, String> {
     let ram = spec.main_ram().ok_or("the machine has no RAM")?;
     let limit = *ram.size;
+    let class = if model.xlen == 32 { Class::Bits32 } else { Class::Bits64 };
     let place = |m: &crate::Memory| Place { name: m.name.to_string(), base: *m.base, size: *m.size };
     let mut layout = Layout::new(spec.memories.iter().map(place).collect());
     let mut notes = vec![];
@@ -106,7 +113,7 @@ pub fn plan(spec: &MachineSpec, options: &BootOptions, generated: Tree) -> Resul
         return Err("-initrd only allowed with -kernel option".into());
     }
 
-    let firmware = match firmware(options)? {
+    let firmware = match firmware(options, class)? {
         None => None,
         Some(Source::Builtin(bytes)) => Some(("(built in)".to_owned(), bytes.to_vec())),
         Some(Source::Found(found)) => {
@@ -120,7 +127,7 @@ pub fn plan(spec: &MachineSpec, options: &BootOptions, generated: Tree) -> Resul
     let mut firmware_entry = None;
     let mut kernel_at = *spec.boot.firmware;
     if let Some((name, bytes)) = firmware {
-        let image = Image::new(bytes, *spec.boot.firmware)
+        let image = Image::new(bytes, *spec.boot.firmware, class)
             .map_err(|why| format!("could not load firmware '{name}': {why}"))?;
         firmware_entry = Some(image.entry);
         kernel_at = image.end().checked_next_multiple_of(KERNEL_ALIGN).unwrap_or(kernel_at);
@@ -130,7 +137,7 @@ pub fn plan(spec: &MachineSpec, options: &BootOptions, generated: Tree) -> Resul
     let mut kernel = None;
     if let Some(name) = &options.kernel {
         let image = read_unpacked(Path::new(name), limit)
-            .and_then(|bytes| Image::new(bytes, kernel_at))
+            .and_then(|bytes| Image::new(bytes, kernel_at, class))
             .map_err(|why| format!("could not load kernel '{name}': {why}"))?;
         kernel = Some((image.entry, image.start(), image.end()));
         layout.add(Part { role: Role::Kernel, name: name.clone(), image })?;
@@ -152,7 +159,7 @@ pub fn plan(spec: &MachineSpec, options: &BootOptions, generated: Tree) -> Resul
 
     let mut starts = vec![];
     for loader in &options.loaders {
-        let (part, start) = loader.load(limit)?;
+        let (part, start) = loader.load(limit, class)?;
         starts.extend(start);
         if let Some(part) = part {
             layout.add(part)?;
@@ -176,7 +183,13 @@ pub fn plan(spec: &MachineSpec, options: &BootOptions, generated: Tree) -> Resul
 
     let next = kernel.map_or(0, |(entry, ..)| entry);
     let entry = firmware_entry.unwrap_or(if kernel.is_some() { next } else { *spec.boot.firmware });
-    let reset = Reset { entry, device_tree: device_tree_at, next };
+    let reset = Reset {
+        entry,
+        device_tree: device_tree_at,
+        next,
+        narrow: model.xlen == 32,
+        csrs: model.extensions.has(Ext::Zicsr),
+    };
     // The kernel's names win over the firmware's.
     let mut parts: Vec<&Part> = layout.parts().iter().collect();
     parts.sort_by_key(|part| part.role != Role::Kernel);
@@ -199,13 +212,13 @@ enum Source {
     Found(Firmware),
 }
 
-fn firmware(options: &BootOptions) -> Result<Option<Source>, String> {
+fn firmware(options: &BootOptions, class: Class) -> Result<Option<Source>, String> {
     let bios = match (&options.bios, &options.kernel, options.builtin) {
         (Some(named), ..) => Bios::new(named),
         (None, None, Some(builtin)) => return Ok(Some(Source::Builtin(builtin))),
         (None, ..) => Bios::Default,
     };
-    let found = find_firmware(&bios, &options.folders).map_err(|why| why.to_string())?;
+    let found = find_firmware(&bios, &options.folders, class).map_err(|why| why.to_string())?;
     Ok(found.map(Source::Found))
 }
 

@@ -1,6 +1,6 @@
 //! `-device loader,...`: a file or a number in memory, and perhaps a hart that begins there.
 
-use hartwright_loader::{Image, Part, Role, read, read_unpacked};
+use hartwright_loader::{Class, Image, Part, Role, read, read_unpacked};
 use hartwright_objects::{Kind, Value, nearest};
 use std::path::Path;
 
@@ -91,7 +91,7 @@ impl LoaderDevice {
     }
 
     /// What it puts into memory, and which hart begins where.
-    pub(crate) fn load(&self, limit: u64) -> Result<Loaded, String> {
+    pub(crate) fn load(&self, limit: u64, class: Class) -> Result<Loaded, String> {
         let start = |at: u64| self.cpu_num.map(|hart| (hart, at));
         let at = self.addr.unwrap_or(0);
         let part = |name: &str, image| Part { role: Role::Loader, name: name.to_owned(), image };
@@ -106,7 +106,7 @@ impl LoaderDevice {
         let path = Path::new(file);
         let image = match self.force_raw {
             true => read(path, limit).map(|bytes| Image::raw(bytes, at)),
-            false => read_unpacked(path, limit).and_then(|bytes| Image::new(bytes, at)),
+            false => read_unpacked(path, limit).and_then(|bytes| Image::new(bytes, at, class)),
         };
         let image = image.map_err(|why| format!("-device loader: could not load '{file}': {why}"))?;
         let start = start(image.entry);
@@ -125,7 +125,7 @@ mod tests {
     #[test]
     fn data_is_written_in_the_order_asked_for() {
         let bytes = |text: &str| {
-            let (part, start) = loader(text).unwrap().load(0).unwrap();
+            let (part, start) = loader(text).unwrap().load(0, Class::Bits64).unwrap();
             (part.unwrap().image.segments[0].bytes.clone(), start)
         };
         assert_eq!(bytes("addr=0x80000000,data=0x12345678,data-len=4"), (vec![0x78, 0x56, 0x34, 0x12], None));
@@ -146,7 +146,7 @@ mod tests {
         assert_eq!(loader("fiel=x").unwrap_err(), "Property 'loader.fiel' not found; did you mean 'file'?");
         assert_eq!(loader("addr=x").unwrap_err(), "Parameter 'addr' expects uint64");
         assert_eq!(
-            loader("file=/nonexist").unwrap().load(1).unwrap_err(),
+            loader("file=/nonexist").unwrap().load(1, Class::Bits64).unwrap_err(),
             "-device loader: could not load '/nonexist': No such file or directory"
         );
     }

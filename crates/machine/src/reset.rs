@@ -12,6 +12,10 @@ pub struct Reset {
     pub device_tree: u64,
     /// Where the firmware shall jump in turn; 0 if it knows itself, or has nothing to start.
     pub next: u64,
+    /// Whether harts have registers of 32 bits.
+    pub narrow: bool,
+    /// Whether harts have CSRs (Zicsr); those that have none take themselves for hart 0.
+    pub csrs: bool,
 }
 
 /// `fw_dynamic_info.magic`: "OSBI".
@@ -22,7 +26,7 @@ const VERSION: u64 = 2;
 const S_MODE: u64 = 1;
 
 impl Reset {
-    /// Bytes of the code and its data.
+    /// The most bytes of the code and its data.
     pub const LEN: u64 = 88;
 
     /// The code and its data, to be put at the reset address, which is a multiple of 8.
@@ -31,18 +35,23 @@ impl Reset {
         const ENTRY: u32 = 24;
         const DEVICE_TREE: u32 = 32;
         const INFO: u32 = 40;
+        let load = if self.narrow { lw } else { ld };
         let code = [
             auipc(T0, 0),
             addi(A2, T0, INFO),
-            csrr(A0, MHARTID),
-            ld(A1, DEVICE_TREE, T0),
-            ld(T0, ENTRY, T0),
+            if self.csrs { csrr(A0, MHARTID) } else { addi(A0, 0, 0) },
+            load(A1, DEVICE_TREE, T0),
+            load(T0, ENTRY, T0),
             jr(T0),
         ];
-        // The info's last two: no options, and hart 0 shall be the one that boots.
+        // The info's fields are as wide as a register. Its last two: no options, and hart 0 shall be the one that boots.
         let info = [MAGIC, VERSION, self.next, S_MODE, 0, 0];
-        let data = [self.entry, self.device_tree].into_iter().chain(info);
-        code.iter().flat_map(|word| word.to_le_bytes()).chain(data.flat_map(u64::to_le_bytes)).collect()
+        let field = if self.narrow { 4 } else { 8 };
+        let code = code.iter().flat_map(|word| word.to_le_bytes());
+        let data = [self.entry, self.device_tree].into_iter().flat_map(u64::to_le_bytes);
+        code.chain(data)
+            .chain(info.iter().flat_map(|word| word.to_le_bytes().into_iter().take(field)))
+            .collect()
     }
 }
 
@@ -71,6 +80,10 @@ fn ld(rd: u32, imm12: u32, rs1: u32) -> u32 {
     i_type(imm12, rs1, 0b011, rd, 0b000_0011)
 }
 
+fn lw(rd: u32, imm12: u32, rs1: u32) -> u32 {
+    i_type(imm12, rs1, 0b010, rd, 0b000_0011)
+}
+
 /// `csrrs rd, csr, x0`.
 fn csrr(rd: u32, csr: u32) -> u32 {
     i_type(csr, 0, 0b010, rd, 0b111_0011)
@@ -87,7 +100,14 @@ mod tests {
 
     #[test]
     fn the_reset_code_is_what_the_assembler_makes_of_it() {
-        let code = Reset { entry: 0x8000_0000, device_tree: 0x87e0_0000, next: 0x8020_0000 }.code();
+        let wide = Reset {
+            entry: 0x8000_0000,
+            device_tree: 0x87e0_0000,
+            next: 0x8020_0000,
+            narrow: false,
+            csrs: true,
+        };
+        let code = wide.code();
         assert_eq!(code.len() as u64, Reset::LEN);
         let words: Vec<u32> = code.as_chunks::<4>().0.iter().map(|word| u32::from_le_bytes(*word)).collect();
         assert_eq!(
@@ -117,5 +137,17 @@ mod tests {
                 0, // boot_hart
             ]
         );
+    }
+    #[test]
+    fn at_32_bits_it_is_what_qemu_has_there() {
+        let reset = Reset { entry: 0x8000_0000, device_tree: 0x87e0_0000, next: 0, narrow: true, csrs: true };
+        let code = reset.code();
+        let words: Vec<u32> = code.as_chunks::<4>().0.iter().map(|word| u32::from_le_bytes(*word)).collect();
+        assert_eq!(
+            words[..6],
+            [0x0000_0297, 0x0282_8613, 0xf140_2573, 0x0202_a583, 0x0182_a283, 0x0002_8067]
+        );
+        assert_eq!(words[6..], [0x8000_0000, 0, 0x87e0_0000, 0, 0x4942_534f, 2, 0, 1, 0, 0]);
+        assert_eq!(Reset { csrs: false, ..reset }.code()[8..12], 0x0000_0513u32.to_le_bytes());
     }
 }

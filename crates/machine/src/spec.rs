@@ -173,9 +173,9 @@ impl MachineSpec {
         }
     }
 
-    /// Harts of model `model`, one unless `-cpu` and `-smp` say otherwise, and how many there may be.
-    pub fn harts(&mut self, options: &Options, model: &str, range: RangeInclusive<u64>) {
-        let model = options.cpu.as_deref().unwrap_or(model);
+    /// Harts of the program's usual model, and as few as there may be, unless `-cpu` and `-smp` say otherwise.
+    pub fn harts(&mut self, options: &Options, range: RangeInclusive<u64>) {
+        let model = options.cpu.as_deref().unwrap_or(options.target.default_model());
         self.cpu = Cpu {
             model: model.to_owned().into(),
             harts: options.harts.unwrap_or(*range.start()).into(),

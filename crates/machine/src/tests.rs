@@ -298,9 +298,9 @@ fn no_damaged_text_panics() {
 
 fn made(spec: MachineSpec, options: &BootOptions) -> (Checked, Result<Plan, String>) {
     let checked = check(spec).unwrap();
-    let cpu = CpuTree::from(hartwright_isa::cpu::CpuModel::find("rv64").unwrap());
-    let tree = device_tree(&checked, &cpu);
-    let plan = plan(&checked.spec, options, tree);
+    let model = hartwright_isa::cpu::CpuModel::find("rv64").unwrap();
+    let tree = device_tree(&checked, &CpuTree::from(model));
+    let plan = plan(&checked.spec, options, tree, model);
     (checked, plan)
 }
 

@@ -64,8 +64,9 @@ fn values(session: &mut Session, mut addr: u64, format: Format, physical: bool) 
     let mut left = format.count * u64::from(format.size);
     let size = if format.letter == 'c' { 1 } else { usize::from(format.size) };
     let row = if size == 1 { 8 } else { 16 };
+    let digits = if physical || session.hart(session.cpu, |hart| hart.xlen())? == 32 { 8 } else { 16 };
     while left > 0 {
-        let mut line = if physical { format!("{addr:08x}:") } else { format!("{addr:016x}:") };
+        let mut line = format!("{addr:0digits$x}:");
         let mut bytes = vec![0; left.min(row) as usize];
         if read(session, addr, &mut bytes, Way { physical, unit: size })? < bytes.len() {
             session.say(format_args!("{line} Cannot access memory"));

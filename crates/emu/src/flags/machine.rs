@@ -38,14 +38,15 @@ pub(super) const FLAGS: &[Flag] = &[
             ("-cpu max", "everything there is"),
             ("-cpu rv64,zfh=on,zba=off", "one extension more and one less"),
         ],
-        complete: Complete::Words(&["help", "max", "rv64"]),
+        complete: Complete::Words(&["help", "max", "rv32", "rv64"]),
         parse: |asked, arg| match &*arg.text {
-            "help" | "?" => Err(Outcome::print(catalogue::cpus())),
+            "help" | "?" => Err(Outcome::print(catalogue::cpus(asked.target()))),
             "" => Err(Outcome::Fail(Failure::new("-cpu option cannot be empty"))),
             _ => {
                 if let Some((name, "help" | "?")) = arg.text.split_once(',') {
-                    let unknown = || Outcome::Fail(Failure::new(catalogue::unknown_cpu(name)));
-                    return Err(catalogue::cpu(name).map_or_else(unknown, Outcome::print));
+                    let target = asked.target();
+                    let unknown = || Outcome::Fail(Failure::new(catalogue::unknown_cpu(target, name)));
+                    return Err(catalogue::cpu(target, name).map_or_else(unknown, Outcome::print));
                 }
                 asked.cpu = Some(arg.text.clone());
                 Ok(())
