@@ -1,7 +1,7 @@
 //! What is in memory when the machine starts: reset code, firmware, kernel, initrd, device tree, loaders' files.
 //!
-//! The places are QEMU's: firmware at the start of RAM, the kernel at the next 2 MiB boundary, the initrd half a
-//! RAM (at most 512 MiB) above it, the device tree at the top of RAM, below 3 GiB.
+//! The places are QEMU's: firmware at the start of RAM, the kernel at the next 2 MiB boundary (4 MiB at 32 bits), the
+//! initrd half a RAM (at most 512 MiB) above it, the device tree at the top of RAM, below 3 GiB.
 
 use crate::{LoaderDevice, MachineSpec, reset::Reset};
 use hartwright_fdt::{self as fdt, Build, Tree};
@@ -12,8 +12,16 @@ use hartwright_loader::{
 use hartwright_mem::{AddressSpace, BusError};
 use std::path::{Path, PathBuf};
 
-/// Where Linux wants to lie (Documentation/arch/riscv/boot.rst: the PMD size), and so where kernels are put.
-const KERNEL_ALIGN: u64 = 2 << 20;
+/// Where Linux wants to lie (Documentation/arch/riscv/boot.rst: the PMD size), and so where kernels are put; at 32
+/// bits that is the size of a superpage of Sv32.
+const fn kernel_align(class: Class) -> u64 {
+    match class {
+        Class::Bits32 => 4 << 20,
+        Class::Bits64 => 2 << 20,
+    }
+}
+/// Where the device tree is put, if there is room.
+const DEVICE_TREE_ALIGN: u64 = 2 << 20;
 /// The device tree stays below: a 32-bit M-mode firmware could not reach it, and QEMU does so.
 const DEVICE_TREE_BELOW: u64 = 3 << 30;
 const PAGE: u64 = 0x1000;
@@ -130,7 +138,7 @@ pub fn plan(
         let image = Image::new(bytes, *spec.boot.firmware, class)
             .map_err(|why| format!("could not load firmware '{name}': {why}"))?;
         firmware_entry = Some(image.entry);
-        kernel_at = image.end().checked_next_multiple_of(KERNEL_ALIGN).unwrap_or(kernel_at);
+        kernel_at = image.end().checked_next_multiple_of(kernel_align(class)).unwrap_or(kernel_at);
         layout.add(Part { role: Role::Firmware, name, image })?;
     }
 
@@ -266,7 +274,7 @@ fn place_device_tree(
     let end = ram.base.saturating_add(*ram.size);
     let top = if *ram.base < DEVICE_TREE_BELOW { end.min(DEVICE_TREE_BELOW) } else { end };
     let mut refused = String::new();
-    for align in [KERNEL_ALIGN, PAGE] {
+    for align in [DEVICE_TREE_ALIGN, PAGE] {
         let at = top.saturating_sub(blob.len() as u64) / align * align;
         let image = Image::raw(blob.to_vec(), at);
         match layout.add(Part { role: Role::DeviceTree, name: name.to_owned(), image }) {
