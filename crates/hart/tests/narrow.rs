@@ -23,7 +23,7 @@ fn hart() -> Hart<u32> {
 fn check(writes: &[(u16, u64)], reads: &[(u16, Option<u64>)]) {
     let hart = hart();
     for (csr, value) in writes {
-        hart.access_csr(*csr, CsrOp::Write, *value, false, true).unwrap();
+        hart.access_csr(*csr, CsrOp::Write, *value as u32, false, true).unwrap();
     }
     for (csr, value) in reads {
         let number = name(*csr).unwrap_or_default();
