@@ -148,7 +148,7 @@ fn compare(qemu: &Qemu, count: u64) {
     let no_table = |_: &Case, ours: &Outcome, theirs: &Outcome| {
         [(1, 12), (5, 13), (7, 15)].contains(&(ours.mcause, theirs.mcause))
     };
-    let lines = battery.differences(&ours, &theirs, no_table);
+    let lines = battery.lines(&ours, &theirs, no_table);
     lines.iter().take(30).for_each(|line| eprintln!("{line}"));
     assert!(lines.is_empty(), "{} of {count} cases differ from QEMU {}", lines.len(), qemu.version);
     let words = |memory: &[u8]| -> Vec<u64> {

@@ -96,7 +96,7 @@ fn every_mode_may_do_what_it_may_in_qemu() {
         let mut battery = battery(&mut Rng(61), if full() { 20_000 } else { 4_000 });
         let ours = battery.run_here(model("max"));
         let theirs = qemu.run(battery.image(), "max");
-        let lines = battery.differences(&ours, &theirs, |_, _, _| false);
+        let lines = battery.lines(&ours, &theirs, |_, _, _| false);
         lines.iter().take(40).for_each(|line| eprintln!("{line}"));
         assert!(lines.is_empty(), "{} of {} cases differ", lines.len(), battery.cases.len());
         eprintln!("{} cases agree with QEMU {}", battery.cases.len(), qemu.version);

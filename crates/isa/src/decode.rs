@@ -106,6 +106,11 @@ pub fn rows() -> impl Iterator<Item = (RowId, &'static Insn)> {
     })
 }
 
+/// Every row of 16 bits.
+pub fn compressed_rows() -> impl Iterator<Item = &'static Compressed> {
+    compressed::TABLE.iter()
+}
+
 /// What `H` makes of a row's meaning, to be kept and called.
 pub fn handler<R: Reader, H: Handlers<R>>(id: RowId) -> H::Handler {
     extensions::handler::<R, H>(id.table, id.row)

@@ -15,7 +15,7 @@ mod properties;
 mod pseudo;
 mod row;
 
-pub use decode::{Decoded, Decoder, handler, rows};
+pub use decode::{Decoded, Decoder, compressed_rows, handler, rows};
 pub use extension::{Ext, ExtSet};
 pub use names::{FLOAT_NAMES, INT_NAMES};
 pub use properties::Property;

@@ -40,6 +40,16 @@ pub(crate) struct Case {
     pub(crate) watch: u64,
 }
 
+/// Runs an image here; gives as much memory afterwards.
+pub(crate) fn run_here(image: &[u8], model: CpuModel) -> Vec<u8> {
+    let machine = Machine::new(1, SIZE, model);
+    machine.space.write_bytes(RAM, image).unwrap();
+    machine.run();
+    let mut memory = vec![0; image.len()];
+    machine.space.read_bytes(RAM, &mut memory).unwrap();
+    memory
+}
+
 /// What a case left.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Outcome {
@@ -61,12 +71,15 @@ pub(crate) struct Battery {
     shape: Shape,
     memory: Vec<u8>,
     code: u64,
+    /// Bytes of it that are anything.
+    used: usize,
 }
 
 impl Battery {
     /// For harts of a shape, with something random to load.
     pub(crate) fn new(rng: &mut Rng, shape: Shape) -> Self {
-        let mut battery = Battery { cases: vec![], shape, memory: vec![0; SIZE as usize], code: CODE };
+        let mut battery =
+            Battery { cases: vec![], shape, memory: vec![0; SIZE as usize], code: CODE, used: 0 };
         for addr in (SCRATCH..SCRATCH + SCRATCH_SIZE).step_by(8) {
             battery.set(addr, rng.integer());
         }
@@ -81,6 +94,7 @@ impl Battery {
     pub(crate) fn set_bytes(&mut self, addr: u64, bytes: &[u8]) {
         let at = (addr - RAM) as usize;
         self.memory[at..at + bytes.len()].copy_from_slice(bytes);
+        self.used = self.used.max(at + bytes.len());
     }
 
     /// A word of the memory that cases begin with.
@@ -107,7 +121,7 @@ impl Battery {
         INPUTS + Layout::of(self.shape).in_size * self.cases.len() as u64
     }
 
-    /// The memory to start from.
+    /// The memory to start from; what follows is zero.
     pub(crate) fn image(&mut self) -> &[u8] {
         let bytes: Vec<u8> = recorder(self.shape).iter().flat_map(|word| word.to_le_bytes()).collect();
         assert!(bytes.len() as u64 <= CONTROL - RAM, "the recorder fits");
@@ -116,7 +130,9 @@ impl Battery {
             self.set(CONTROL + 8 * i as u64, value);
         }
         let (layout, bytes) = (Layout::of(self.shape), self.shape.bytes());
-        assert!(self.outputs() + layout.out_size * self.cases.len() as u64 <= FREE, "the records fit");
+        let end = self.outputs() + layout.out_size * self.cases.len() as u64;
+        assert!(end <= FREE, "the records fit");
+        self.used = self.used.max((end - RAM) as usize);
         for i in 0..self.cases.len() {
             let (case, at) = (self.cases[i].clone(), INPUTS + layout.in_size * i as u64);
             for r in 1..32 {
@@ -129,17 +145,12 @@ impl Battery {
             self.set(at + layout.in_satp, case.satp);
             self.set(at + layout.in_watch, case.watch);
         }
-        &self.memory
+        &self.memory[..self.used]
     }
 
-    /// Runs it here; gives all of memory afterwards.
+    /// Runs it here; gives memory afterwards.
     pub(crate) fn run_here(&mut self, model: CpuModel) -> Vec<u8> {
-        let machine = Machine::new(1, SIZE, model);
-        machine.space.write_bytes(RAM, self.image()).unwrap();
-        machine.run();
-        let mut memory = vec![0; SIZE as usize];
-        machine.space.read_bytes(RAM, &mut memory).unwrap();
-        memory
+        run_here(self.image(), model)
     }
 
     /// What case number `i` left in `memory`.
@@ -171,38 +182,57 @@ impl Battery {
         }
     }
 
-    /// Every difference between two runs that is not excused, a line each.
+    /// Every case that differs between two runs, with a line about it unless it is excused.
     pub(crate) fn differences(
         &self,
         ours: &[u8],
         theirs: &[u8],
         excused: impl Fn(&Case, &Outcome, &Outcome) -> bool,
-    ) -> Vec<String> {
-        let mut lines = vec![];
-        for (i, case) in self.cases.iter().enumerate() {
-            let (a, b) = (self.outcome(ours, i), self.outcome(theirs, i));
-            if a == b || excused(case, &a, &b) {
-                continue;
-            }
-            let mut line = format!("case {i}, {} at {:#x}:", case.name, case.pc);
-            let mut note = |what: &str, a: u128, b: u128| {
-                if a != b {
-                    line += &format!(" {what} ours {a:#x} theirs {b:#x};");
-                }
-            };
-            note("pc", a.pc.into(), b.pc.into());
-            (0..32).for_each(|r| note(&format!("x{r} (was {:#x})", case.x[r]), a.x[r], b.x[r]));
-            (0..32).for_each(|r| note(&format!("f{r} (was {:#x})", case.f[r]), a.f[r].into(), b.f[r].into()));
-            note(&format!("fcsr (was {:#x})", case.fcsr), a.fcsr.into(), b.fcsr.into());
-            note("mcause", a.mcause.into(), b.mcause.into());
-            note("mtval", a.mtval.into(), b.mtval.into());
-            note("mstatus", a.mstatus.into(), b.mstatus.into());
-            (0..4).for_each(|w| {
-                let at = case.watch + 8 * w as u64;
-                note(&format!("memory {at:#x}"), a.watched[w].into(), b.watched[w].into());
-            });
-            lines.push(line);
-        }
-        lines
+    ) -> Vec<(usize, Option<String>)> {
+        let outcomes = (0..self.cases.len()).map(|i| (i, self.outcome(ours, i), self.outcome(theirs, i)));
+        let differing = outcomes.filter(|(_, a, b)| a != b);
+        differing
+            .map(|(i, a, b)| {
+                let case = &self.cases[i];
+                (i, (!excused(case, &a, &b)).then(|| format!("case {i}, {}", difference(case, &a, &b))))
+            })
+            .collect()
     }
+
+    /// The same, of which only the lines are wanted.
+    pub(crate) fn lines(
+        &self,
+        ours: &[u8],
+        theirs: &[u8],
+        excused: impl Fn(&Case, &Outcome, &Outcome) -> bool,
+    ) -> Vec<String> {
+        self.differences(ours, theirs, excused).into_iter().filter_map(|(_, line)| line).collect()
+    }
+
+    /// As many cases as its records have room for.
+    pub(crate) fn room(&self) -> usize {
+        let layout = Layout::of(self.shape);
+        ((FREE - INPUTS) / (layout.in_size + layout.out_size)) as usize
+    }
+}
+
+/// All that two outcomes of a case differ in.
+fn difference(case: &Case, a: &Outcome, b: &Outcome) -> String {
+    let mut line = format!("{} at {:#x}:", case.name, case.pc);
+    let mut note = |what: &str, a: u128, b: u128| {
+        if a != b {
+            line += &format!(" {what} ours {a:#x} theirs {b:#x};");
+        }
+    };
+    note("pc", a.pc.into(), b.pc.into());
+    (0..32).for_each(|r| note(&format!("x{r} (was {:#x})", case.x[r]), a.x[r], b.x[r]));
+    (0..32).for_each(|r| note(&format!("f{r} (was {:#x})", case.f[r]), a.f[r].into(), b.f[r].into()));
+    note(&format!("fcsr (was {:#x})", case.fcsr), a.fcsr.into(), b.fcsr.into());
+    note("mcause", a.mcause.into(), b.mcause.into());
+    note("mtval", a.mtval.into(), b.mtval.into());
+    note("mstatus", a.mstatus.into(), b.mstatus.into());
+    for (w, (a, b)) in a.watched.into_iter().zip(b.watched).enumerate() {
+        note(&format!("memory {:#x}", case.watch + 8 * w as u64), a.into(), b.into());
+    }
+    line
 }

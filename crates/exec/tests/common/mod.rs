@@ -3,8 +3,11 @@
 #![allow(dead_code, reason = "each test file uses a part")]
 
 pub(crate) mod battery;
+pub(crate) mod classes;
 pub(crate) mod peer;
+pub(crate) mod plans;
 pub(crate) mod recorder;
+pub(crate) mod rows;
 pub(crate) mod script;
 
 use hartwright_exec::{Event, Harts, Setup, Trace};
@@ -198,6 +201,11 @@ impl Rng {
         let z = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
         z ^ z >> 31
+    }
+
+    /// Sixteen bytes of them.
+    pub(crate) fn long(&mut self) -> u128 {
+        u128::from(self.next()) << 64 | u128::from(self.next())
     }
 
     /// Less than `n`.

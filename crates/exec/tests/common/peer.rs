@@ -3,6 +3,7 @@
 use super::{PATIENCE, battery::SIZE};
 use std::{
     fs,
+    io::Read,
     path::PathBuf,
     process::{Command, Stdio},
     thread,
@@ -49,12 +50,13 @@ impl Qemu {
         Some(Qemu { program, version, accel })
     }
 
-    /// Runs an image from the start of RAM until it writes the finisher; gives memory as it left it.
+    /// Runs an image from the start of RAM until it writes the finisher; gives as much memory as it left it.
     pub(crate) fn run(&self, image: &[u8], cpu: &str) -> Vec<u8> {
         static RUNS: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
         let number = RUNS.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let file = std::env::temp_dir().join(format!("hartwright-{}-{number}.ram", std::process::id()));
         fs::write(&file, image).unwrap();
+        fs::File::options().write(true).open(&file).unwrap().set_len(SIZE).unwrap();
         let mut qemu = Command::new(&self.program)
             .args(["-machine", "virt,memory-backend=ram", "-cpu", cpu, "-m", &format!("{}M", SIZE >> 20)])
             .args([
@@ -79,7 +81,8 @@ impl Qemu {
             }
             thread::sleep(Duration::from_millis(10));
         };
-        let memory = fs::read(&file).unwrap();
+        let mut memory = vec![0; image.len()];
+        fs::File::open(&file).unwrap().read_exact(&mut memory).unwrap();
         fs::remove_file(&file).unwrap();
         assert!(status.success(), "{}: {status}", self.program.display());
         memory

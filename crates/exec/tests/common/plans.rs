@@ -1,0 +1,312 @@
+//! Which rows are proven against whom: a plan a register width.
+
+use super::{
+    RAM, Rng,
+    battery::{BREAKPOINT, Battery, Case, Outcome, SCRATCH, SCRATCH_SIZE, run_here},
+    full, model,
+    peer::{Qemu, qemus},
+    recorder::Shape,
+    rows::{Maker, Patterns, Row, is, rows_of},
+};
+use hartwright_isa::{Ext, ExtSet, cpu::CpuModel};
+use std::{collections::BTreeMap, fmt::Write, fs, ops::RangeInclusive, path::PathBuf, thread, time::Instant};
+
+/// What is proven at one width.
+pub(crate) struct Plan {
+    pub(crate) name: &'static str,
+    pub(crate) shape: Shape,
+    pub(crate) model: fn() -> CpuModel,
+    /// Those asked. Who comes first answers for all that it knows; to the others a tenth of that is put again.
+    pub(crate) peers: &'static [Peer],
+}
+
+/// A kind of QEMU.
+pub(crate) struct Peer {
+    /// Its major versions.
+    pub(crate) versions: RangeInclusive<u32>,
+    pub(crate) cpu: &'static str,
+    pub(crate) knows: &'static [&'static [Ext]],
+    /// Whether a difference is its own affair.
+    pub(crate) excused: fn(&Case, &Outcome, &Outcome) -> bool,
+}
+
+/// What QEMU 7.2 knows of ours.
+const OLD: &[Ext] = &[
+    Ext::I,
+    Ext::M,
+    Ext::A,
+    Ext::F,
+    Ext::D,
+    Ext::C,
+    Ext::Zcd,
+    Ext::Zicsr,
+    Ext::Zifencei,
+    Ext::Zihintpause,
+    Ext::Zba,
+    Ext::Zbb,
+    Ext::Zbc,
+    Ext::Zbs,
+    Ext::Svinval,
+    Ext::Zfhmin,
+    Ext::Zfh,
+    Ext::Zkn,
+    Ext::Zks,
+];
+/// What the newer one knows besides.
+const NEW: &[Ext] = &[
+    Ext::Zicond,
+    Ext::Zicbom,
+    Ext::Zicbop,
+    Ext::Zicboz,
+    Ext::Zihintntl,
+    Ext::Zimop,
+    Ext::Zcb,
+    Ext::Zcmop,
+    Ext::Zfa,
+    Ext::Zabha,
+    Ext::Zacas,
+    Ext::Zawrs,
+];
+
+/// Every plan.
+pub(crate) const PLANS: &[Plan] = &[
+    Plan {
+        name: "rv64",
+        shape: Shape::RV64,
+        model: || model("max"),
+        peers: &[
+            Peer {
+                versions: 7..=7,
+                cpu: "rv64,svinval=on,Zfh=on,zkn=on,zks=on",
+                knows: &[OLD],
+                excused: |case, ours, theirs| in_vain(case, ours, theirs) || old_ways(case, ours, theirs),
+            },
+            Peer { versions: 8..=99, cpu: "max,zama16b=false", knows: &[OLD, NEW], excused: new_ways },
+        ],
+    },
+    Plan {
+        name: "rv32",
+        shape: Shape::RV32,
+        model: || CpuModel { xlen: 32, extensions: model("max").extensions.with(Ext::Zcf), ..model("max") },
+        peers: &[
+            Peer {
+                versions: 7..=7,
+                cpu: "rv32,svinval=on,Zfh=on,zkn=on,zks=on",
+                knows: &[OLD, &[Ext::Zcf]],
+                excused: |case, ours, theirs| in_vain(case, ours, theirs) || old_ways(case, ours, theirs),
+            },
+            Peer {
+                versions: 8..=99,
+                cpu: "max,zama16b=false",
+                knows: &[OLD, NEW, &[Ext::Zcf]],
+                excused: new_ways,
+            },
+        ],
+    },
+];
+
+/// `mcause` of stores that are misaligned or lead nowhere.
+const STORE_FAULTS: [u64; 2] = [6, 7];
+
+/// `mstatus.MPRV`.
+const MPRV: u64 = 1 << 17;
+
+/// QEMU does not notice the faults of an `sc` that fails anyway.
+pub(crate) fn in_vain(case: &Case, ours: &Outcome, theirs: &Outcome) -> bool {
+    is(&case.name, &["sc."]) && STORE_FAULTS.contains(&ours.mcause) && theirs.mcause == BREAKPOINT
+}
+
+/// What QEMU 11 has otherwise than the specification: `cbo.zero` faults with the start of its block, not with `rs1`.
+pub(crate) fn new_ways(case: &Case, ours: &Outcome, theirs: &Outcome) -> bool {
+    let block = is(&case.name, &["cbo.zero"]) && theirs.mtval == ours.mtval & !63;
+    in_vain(case, ours, theirs) || block && Outcome { mtval: ours.mtval, ..theirs.clone() } == *ours
+}
+
+/// What QEMU 7.2 has otherwise than the specification, and 11 no more.
+pub(crate) fn old_ways(case: &Case, ours: &Outcome, theirs: &Outcome) -> bool {
+    const LOAD_FAULTS: [u64; 2] = [4, 5];
+    let atomic = is(&case.name, &["amo"]);
+    let as_load = atomic && STORE_FAULTS.contains(&ours.mcause) && LOAD_FAULTS.contains(&theirs.mcause);
+    let rounded = ours.mcause == theirs.mcause && ours.mtval & !7 == theirs.mtval & !7;
+    // Setting no bits of a read-only register is a write all the same (unprivileged spec, Zicsr).
+    let no_bits = is(&case.name, &["csrr"]) && ours.mcause == 2 && theirs.mcause == BREAKPOINT;
+    let wrong = is(&case.name, &["ctzw"]) || case.name.contains("sepc") || no_bits;
+    let returns =
+        is(&case.name, &["mret", "sret"]) && Outcome { mstatus: ours.mstatus, ..theirs.clone() } == *ours;
+    let keeps_mprv = returns && theirs.mstatus == ours.mstatus | MPRV;
+    as_load || wrong || keeps_mprv || rounded && Outcome { mtval: ours.mtval, ..theirs.clone() } == *ours
+}
+
+/// Cases of a row, a class and a rounding mode.
+pub(crate) const TIMES: u64 = 50;
+/// No row has more cases.
+const MOST_PER_ROW: usize = 4_000;
+/// Words that a case leaves and that are compared: registers but x0, `fcsr`, pc, trap, status, memory.
+const WORDS_PER_CASE: u64 = 31 + 32 + 1 + 4 + 4;
+
+/// What became of a row.
+#[derive(Clone, Default)]
+struct Tally {
+    extension: String,
+    cases: u64,
+    differences: u64,
+    /// Cases in which a peer has its own way.
+    excused: u64,
+    peers: Vec<String>,
+}
+
+impl Plan {
+    pub(crate) fn find(name: &str) -> &'static Plan {
+        PLANS.iter().find(|plan| plan.name == name).expect("the plan is there")
+    }
+
+    /// Every row that some peer of this plan is asked about.
+    pub(crate) fn reaches(&self) -> Vec<Row> {
+        let mut rows: Vec<Row> = vec![];
+        for peer in self.peers {
+            for row in rows_of(peer.extensions(), self.shape.xlen) {
+                if !rows.iter().any(|other| other.mnemonic() == row.mnemonic()) {
+                    rows.push(row);
+                }
+            }
+        }
+        rows
+    }
+
+    /// Asks every peer there is about every row it knows, and panics if one says otherwise.
+    pub(crate) fn prove(&self) {
+        let begun = Instant::now();
+        let mut tally: BTreeMap<&'static str, Tally> = BTreeMap::new();
+        let mut asked: Vec<&'static str> = vec![];
+        let mut report = vec![];
+        for qemu in qemus(self.shape.xlen) {
+            let Some(peer) = self.peers.iter().find(|peer| peer.versions.contains(&qemu.version)) else {
+                continue;
+            };
+            let mut rng = Rng(0x1234 + u64::from(qemu.version));
+            let rows = rows_of(peer.extensions(), self.shape.xlen);
+            for _ in 0..if full() { 10 } else { 1 } {
+                report.extend(self.round(&qemu, peer, &mut rng, &rows, &asked, &mut tally));
+            }
+            asked.extend(rows.iter().map(|row| row.mnemonic()));
+        }
+        self.write(&tally);
+        let sum = |of: fn(&Tally) -> u64| tally.values().map(of).sum::<u64>();
+        eprintln!(
+            "{}: {} rows, {} cases, {} comparisons, {} differences, {} excused, in {:.1} s",
+            self.name,
+            tally.len(),
+            sum(|t| t.cases),
+            sum(|t| t.cases) * WORDS_PER_CASE,
+            sum(|t| t.differences),
+            sum(|t| t.excused),
+            begun.elapsed().as_secs_f64(),
+        );
+        report.iter().take(40).for_each(|line| eprintln!("{line}"));
+        assert!(report.is_empty(), "{} cases differ", report.len());
+    }
+
+    /// Asks one peer once about all rows, a tenth as often about those that were `asked` of another; gives a line a
+    /// difference.
+    fn round(
+        &self,
+        qemu: &Qemu,
+        peer: &Peer,
+        rng: &mut Rng,
+        rows: &[Row],
+        asked: &[&str],
+        tally: &mut BTreeMap<&'static str, Tally>,
+    ) -> Vec<String> {
+        let patterns = Patterns::new(peer.extensions(), self.shape.xlen);
+        let (mut rest, mut report) = (rows.iter().peekable(), vec![]);
+        while rest.peek().is_some() {
+            let (mut battery, mut of) = (Battery::new(rng, self.shape), vec![]);
+            while battery.cases.len() + MOST_PER_ROW < battery.room()
+                && let Some(row) = rest.next()
+            {
+                let times = if asked.contains(&row.mnemonic()) { TIMES / 10 } else { TIMES };
+                let before = battery.cases.len();
+                Maker { rng, patterns: &patterns, shape: self.shape }.all(&mut battery, *row, times);
+                let made = battery.cases.len() - before;
+                of.extend(std::iter::repeat_n(row.mnemonic(), made));
+                let tally = tally.entry(row.mnemonic()).or_default();
+                tally.extension = row.extension().name().into();
+                tally.cases += made as u64;
+                let name = format!("qemu-{}", qemu.version);
+                if !tally.peers.contains(&name) {
+                    tally.peers.push(name);
+                }
+            }
+            let (differing, same_memory) = self.compare(&mut battery, qemu, peer);
+            for (i, line) in differing {
+                let tally = tally.entry(of[i]).or_default();
+                match line {
+                    Some(line) => {
+                        tally.differences += 1;
+                        report.push(format!("QEMU {}: {line}", qemu.version));
+                    }
+                    None => tally.excused += 1,
+                }
+            }
+            if report.is_empty() && !same_memory {
+                report.push(format!("QEMU {}: memory differs in the end", qemu.version));
+            }
+        }
+        report
+    }
+
+    /// Runs a battery here and there at once; gives the number of each case that differs, with a line unless it is
+    /// excused, and whether the memory that cases play in is the same in the end.
+    fn compare(
+        &self,
+        battery: &mut Battery,
+        qemu: &Qemu,
+        peer: &Peer,
+    ) -> (Vec<(usize, Option<String>)>, bool) {
+        let image = battery.image();
+        let (ours, theirs) = thread::scope(|scope| {
+            let ours = scope.spawn(|| run_here(image, (self.model)()));
+            let theirs = qemu.run(image, peer.cpu);
+            (ours.join().expect("it runs here"), theirs)
+        });
+        let scratch = |memory: &[u8]| {
+            let at = (SCRATCH - RAM) as usize;
+            memory[at..at + SCRATCH_SIZE as usize].to_vec()
+        };
+        (battery.differences(&ours, &theirs, peer.excused), scratch(&ours) == scratch(&theirs))
+    }
+
+    /// Leaves the rows for `cargo xtask test battery`, which prints them: mnemonic, extension, width, cases,
+    /// comparisons, differences, of the peer's own ways, peers.
+    fn write(&self, tally: &BTreeMap<&'static str, Tally>) {
+        let mut text = String::new();
+        for (mnemonic, row) in tally {
+            writeln!(
+                text,
+                "{mnemonic}\t{}\t{}\t{}\t{}\t{}\t{}\t{}",
+                row.extension,
+                self.shape.xlen,
+                row.cases,
+                row.cases * WORDS_PER_CASE,
+                row.differences,
+                row.excused,
+                row.peers.join(",")
+            )
+            .expect("a string takes any text");
+        }
+        leave(self.name, &text);
+    }
+}
+
+impl Peer {
+    pub(crate) fn extensions(&self) -> ExtSet {
+        ExtSet::of(&self.knows.concat())
+    }
+}
+
+/// Writes a table where `cargo xtask test battery` looks for it.
+pub(crate) fn leave(name: &str, text: &str) {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("battery");
+    fs::create_dir_all(&folder).expect("the target folder can be written");
+    fs::write(folder.join(format!("{name}.tsv")), text).expect("the target folder can be written");
+}
