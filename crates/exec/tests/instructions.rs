@@ -8,6 +8,8 @@
 //! - QEMU 7.2 takes some faults of atomic operations for those of loads, rounds the address of a misaligned access
 //!   to nothing down, counts beyond 32 in `ctzw`, keeps bit 0 of `sepc`, keeps `mstatus.MPRV` when it returns to a lower mode, and lets `csrrs` and `csrrc` write no bits
 //!   to read-only registers; see `old_ways` in `common/plans.rs`.
+//! - `mul` and its kin are wrong at 128 bits where the result's register is one of the factors' (unprivileged spec,
+//!   M); see `square` there.
 
 #![forbid(unsafe_code)]
 
@@ -27,6 +29,11 @@ fn every_row_of_64_bits_does_what_it_does_in_qemu() {
 #[test]
 fn every_row_of_32_bits_does_what_it_does_in_qemu() {
     Plan::find("rv32").prove();
+}
+
+#[test]
+fn every_row_of_128_bits_does_what_it_does_in_qemu() {
+    Plan::find("rv128").prove();
 }
 
 /// Rows that no plan reaches, and which test does.

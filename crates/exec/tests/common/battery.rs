@@ -145,7 +145,7 @@ impl Battery {
             self.set(at + layout.in_satp, case.satp);
             self.set(at + layout.in_watch, case.watch);
         }
-        &self.memory[..self.used]
+        &self.memory[..self.used.next_multiple_of(0x1000)]
     }
 
     /// Runs it here; gives memory afterwards.
