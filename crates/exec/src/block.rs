@@ -12,7 +12,7 @@ use hartwright_mem::PAGE;
 use std::collections::{BTreeSet, HashMap};
 
 /// The most instructions in a block.
-const LONGEST: usize = 64;
+pub(crate) const LONGEST: usize = 64;
 /// Entries of the direct-mapped table.
 const TABLE: usize = 1 << 13;
 /// So many steps are kept; beyond, all are forgotten and made again as needed.

@@ -1,7 +1,7 @@
 //! A hart being run, one block after the other.
 
 use crate::{
-    block::{Block, Cache},
+    block::{Block, Cache, LONGEST},
     handlers::Now,
     trace::{Trace, Tracing},
 };
@@ -81,6 +81,22 @@ impl<W: Width> Core<W> {
             self.hart.forget_fetches();
         }
         ended
+    }
+
+    /// Runs the block at the program counter, or only its first instruction, lest a counter overflow within it.
+    #[cold]
+    pub(crate) fn run_carefully<'c>(&'c self, cache: &mut Cache<'c, W>, trace: &Trace) -> Ended {
+        let near = self.hart.overflows_in().is_some_and(|left| left <= LONGEST as u64);
+        let ended = if near { self.run_one(cache, trace) } else { self.run_block(cache, trace) };
+        self.note_overflow();
+        ended
+    }
+
+    /// Tells the hart of counters that overflowed with the last instruction.
+    pub(crate) fn note_overflow(&self) {
+        if self.hart.overflows_in() == Some(0) {
+            self.hart.overflow();
+        }
     }
 
     /// Runs the steps of a block until one stops.

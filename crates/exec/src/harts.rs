@@ -281,11 +281,17 @@ impl<W: Width> Thread<'_, '_, W> {
         let watches = hart.watches();
         self.cache.single(watches);
         let breaks = !self.cache.breakpoints.is_empty();
+        let careful = breaks || hart.overflows_in().is_some();
         loop {
             if breaks && self.cache.breakpoints.contains(&hart.pc()) {
                 return self.stop(Reason::Breakpoint);
             }
-            if core.run_block(&mut self.cache, trace) == Ended::Waiting {
+            let ended = if careful {
+                core.run_carefully(&mut self.cache, trace)
+            } else {
+                core.run_block(&mut self.cache, trace)
+            };
+            if ended == Ended::Waiting {
                 self.waits = true;
                 return;
             }
@@ -301,7 +307,9 @@ impl<W: Width> Thread<'_, '_, W> {
     /// Does one instruction, breakpoint or not. Interrupts wait, as QEMU's debugger lets them, so that a step
     /// arrives where it was to go; and a hart that waits for one does not wait for it now.
     fn one(&mut self) {
-        self.waits = self.core.run_one(&mut self.cache, self.trace) == Ended::Waiting;
+        let ended = self.core.run_one(&mut self.cache, self.trace);
+        self.core.note_overflow();
+        self.waits = ended == Ended::Waiting;
     }
 
     fn stop(&mut self, reason: Reason) {

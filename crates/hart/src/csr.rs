@@ -2,7 +2,7 @@
 
 use crate::{hart::Hart, status::*, trap::Privilege};
 use hartwright_ir::{Bin, CsrOp, Un, Width};
-use hartwright_isa::{Ext, cpu::Mmu, csr::*};
+use hartwright_isa::{Ext, cpu::Mmu, csr::*, events::PROGRAMMABLE};
 use std::cell::Cell;
 
 /// An illegal-instruction exception is due.
@@ -31,8 +31,8 @@ const MSTATUS_WRITABLE: u64 = MSTATUS_SIE
     | MSTATUS_TVM
     | MSTATUS_TW
     | MSTATUS_TSR;
-/// Programmable counters: there, and always zero.
-const COUNTERS: u64 = 0xffff_ffff;
+/// Cycles, time and instructions, in `mcounteren` and `scounteren`.
+const COUNTERS: u64 = 7;
 const SATP_PPN_AND_ASID: u64 = (1 << 60) - 1;
 
 impl<W: Width> Hart<W> {
@@ -83,8 +83,7 @@ impl<W: Width> Hart<W> {
         c.menvcfg.set(when(Ext::Svpbmt, ENVCFG_PBMTE) | adue);
         self.write_stimecmp(u64::MAX);
         self.instret.set(1);
-        self.write_mcycle(1);
-        self.write_minstret(1);
+        self.reset_counters();
     }
 
     /// Does a CSR instruction; gives what the register held, if it is read.
@@ -145,6 +144,10 @@ impl<W: Width> Hart<W> {
     /// Whether the hart, as it is, may touch the register (privileged spec, 2.1, and the section of each).
     fn check_csr(&self, csr: u16, write: bool) -> Result<(), Illegal> {
         let (mode, c) = (self.privilege(), &self.csrs);
+        // The events have high halves only if there is something in them (Sscofpmf).
+        if (MHPMEVENT3H..=0x73f).contains(&csr) && !self.has(Ext::Sscofpmf) {
+            return Err(Illegal);
+        }
         // Half of a register is where all of it is.
         let (csr, _) = Self::whole(csr);
         if write && csr >> 10 == 3 || (mode as u16) < csr >> 8 & 3 {
@@ -185,10 +188,11 @@ impl<W: Width> Hart<W> {
             FCSR => with(Ext::F, u64::from(c.frm.get()) << 5 | u64::from(c.fflags.get())),
             // To look at it is not to poll it.
             SEED => with(Ext::Zkr, 0),
-            CYCLE => with(Ext::Zicntr, self.read_mcycle()),
-            INSTRET => with(Ext::Zicntr, self.read_minstret()),
+            CYCLE => with(Ext::Zicntr, self.read_counter(0)),
+            INSTRET => with(Ext::Zicntr, self.read_counter(2)),
             TIME => with(Ext::Zicntr, self.config().mtime.read()),
-            0xc03..=0xc1f => with(Ext::Zihpm, 0),
+            HPMCOUNTER3..=0xc1f => with(Ext::Zihpm, self.read_counter(csr - CYCLE)),
+            SCOUNTOVF => with(Ext::Sscofpmf, self.scountovf()),
 
             SSTATUS => Some(self.mstatus() & Self::SSTATUS_MASK),
             SIE => Some(c.mie.get() & c.mideleg.get()),
@@ -217,7 +221,8 @@ impl<W: Width> Hart<W> {
             }
             MSTATEEN0..=MSTATEEN3 => with(Ext::Smstateen, c.mstateen[(csr - MSTATEEN0) as usize].get()),
             MCOUNTINHIBIT => Some(c.mcountinhibit.get()),
-            0x323..=0x33f => with(Ext::Zihpm, 0),
+            MCYCLECFG | MINSTRETCFG => with(Ext::Smcntrpmf, self.read_event(2 * (csr - MCYCLECFG))),
+            MHPMEVENT3..=0x33f => with(Ext::Zihpm, self.read_event(csr - MCOUNTINHIBIT)),
             MSCRATCH => Some(c.mscratch.get()),
             MEPC => Some(c.mepc.get() & self.pc_mask()),
             MCAUSE => Some(c.mcause.get()),
@@ -232,9 +237,9 @@ impl<W: Width> Hart<W> {
                 let entry = (csr - PMPADDR0) as usize;
                 (entry < self.pmp.count()).then(|| self.pmp.read_addr(entry))
             }
-            MCYCLE => Some(self.read_mcycle()),
-            MINSTRET => Some(self.read_minstret()),
-            0xb03..=0xb1f => with(Ext::Zihpm, 0),
+            MCYCLE => Some(self.read_counter(0)),
+            MINSTRET => Some(self.read_counter(2)),
+            MHPMCOUNTER3..=0xb1f => with(Ext::Zihpm, self.read_counter(csr - MCYCLE)),
             MVENDORID | MARCHID | MIMPID | MCONFIGPTR => Some(0),
             MHARTID => Some(self.config().id),
             _ => None,
@@ -253,14 +258,14 @@ impl<W: Width> Hart<W> {
             SSTATUS => self.write_mstatus(self.mstatus() & !SSTATUS_MASK | v & SSTATUS_MASK),
             SIE => self.write_mie(c.mie.get() & !c.mideleg.get() | v & c.mideleg.get()),
             STVEC => c.stvec.set(v & !2),
-            SCOUNTEREN => c.scounteren.set(v & COUNTERS),
+            SCOUNTEREN => c.scounteren.set(v & self.counters_there()),
             SENVCFG => c.senvcfg.set(self.envcfg(v, c.senvcfg.get())),
             SSCRATCH => c.sscratch.set(v),
             SEPC => c.sepc.set(v & !1),
             SCAUSE => c.scause.set(v),
             STVAL => c.stval.set(v),
             SIP => {
-                let mask = SSIP & c.mideleg.get();
+                let mask = (SSIP | self.lcofip()) & c.mideleg.get();
                 self.write_mip(c.mip.get() & !mask | v & mask);
             }
             STIMECMP => self.write_stimecmp(v),
@@ -269,12 +274,12 @@ impl<W: Width> Hart<W> {
             MSTATUS => self.write_mstatus(v),
             MEDELEG => c.medeleg.set(v & S_EXCEPTIONS),
             MIDELEG => {
-                c.mideleg.set(v & S_INTERRUPTS);
+                c.mideleg.set(v & (S_INTERRUPTS | self.lcofip()));
                 self.port().look();
             }
             MIE => self.write_mie(v),
             MTVEC => c.mtvec.set(v & !2),
-            MCOUNTEREN => c.mcounteren.set(v & COUNTERS),
+            MCOUNTEREN => c.mcounteren.set(v & self.counters_there()),
             MENVCFG => self.write_menvcfg(v),
             MSECCFG => self.write_mseccfg(v),
             MSTATEEN0 => c.mstateen[0].set(v & (STATEEN_ENVCFG | STATEEN_SE)),
@@ -293,8 +298,12 @@ impl<W: Width> Hart<W> {
                 self.pmp.write_addr((csr - PMPADDR0) as usize, v);
                 self.flush();
             }
-            MCYCLE => self.write_mcycle(v),
-            MINSTRET => self.write_minstret(v),
+            MCYCLE | MINSTRET => self.write_counter(csr - MCYCLE, v),
+            MHPMCOUNTER3..=0xb1f if self.has(Ext::Zihpm) => self.write_counter(csr - MCYCLE, v),
+            MCYCLECFG | MINSTRETCFG if self.has(Ext::Smcntrpmf) => {
+                self.write_event(2 * (csr - MCYCLECFG), v);
+            }
+            MHPMEVENT3..=0x33f if self.has(Ext::Zihpm) => self.write_event(csr - MCOUNTINHIBIT, v),
             _ => {}
         }
     }
@@ -350,13 +359,23 @@ impl<W: Width> Hart<W> {
         self.csrs.menvcfg.get() & ENVCFG_STCE != 0
     }
 
+    /// The interrupt of overflowing counters, if there is one.
+    fn lcofip(&self) -> u64 {
+        if self.has(Ext::Sscofpmf) { LCOFIP } else { 0 }
+    }
+
+    /// The counters, as bits of `mcounteren` and `scounteren`.
+    fn counters_there(&self) -> u64 {
+        COUNTERS | if self.has(Ext::Zihpm) { PROGRAMMABLE } else { 0 }
+    }
+
     fn write_mie(&self, v: u64) {
-        self.csrs.mie.set(v & INTERRUPTS);
+        self.csrs.mie.set(v & (INTERRUPTS | self.lcofip()));
         self.port().look();
     }
 
     fn write_mip(&self, v: u64) {
-        let writable = if self.sstc() { SSIP | SEIP } else { SSIP | STIP | SEIP };
+        let writable = if self.sstc() { SSIP | SEIP } else { SSIP | STIP | SEIP } | self.lcofip();
         self.csrs.mip.set(self.csrs.mip.get() & !writable | v & writable);
         self.port().look();
     }

@@ -1,7 +1,7 @@
 //! The hart itself: what it holds, and how it is reset.
 
 use crate::{
-    counters::Counter,
+    counters::Counters,
     pmp::Pmp,
     port::Port,
     status::{MSTATUS_MPRV, MSTATUS_SUM},
@@ -41,6 +41,7 @@ pub struct Hart<W> {
     pc: Cell<u64>,
     privilege: Cell<Privilege>,
     pub(crate) csrs: Csrs,
+    pub(crate) counters: Counters,
     pub(crate) pmp: Pmp,
     pub(crate) tlb: Tlb,
     /// Whose rules loads and stores go by; follows from privilege and `mstatus`.
@@ -104,8 +105,6 @@ pub(crate) struct Csrs {
     /// What the next polling of `seed` goes on from.
     pub(crate) entropy: Cell<u64>,
     pub(crate) mstateen: [Cell<u64>; 4],
-    pub(crate) mcycle: Counter,
-    pub(crate) minstret: Counter,
     pub(crate) stvec: Cell<u64>,
     pub(crate) scounteren: Cell<u64>,
     pub(crate) sscratch: Cell<u64>,
@@ -131,6 +130,7 @@ impl<W: Width> Hart<W> {
             pc: Cell::new(0),
             privilege: Cell::new(Privilege::Machine),
             csrs: Csrs::default(),
+            counters: Counters::default(),
             pmp: Pmp::new(config.model.pmp_entries),
             tlb: Tlb::default(),
             view: Cell::new(View::Machine),
@@ -235,6 +235,7 @@ impl<W: Width> Hart<W> {
     /// Sets the privilege mode.
     pub fn set_privilege(&self, mode: Privilege) {
         self.privilege.set(mode);
+        self.counters_follow_mode();
         self.settle();
     }
 

@@ -23,6 +23,7 @@ const FAMILIES: &[(u16, u16, u16, u16)] = &[
     (PMPCFG0 + 1, 8, 1, 2),
     (MCYCLEH, 32, MCYCLEH - MCYCLE, 1),
     (CYCLEH, 32, CYCLEH - CYCLE, 1),
+    (MCYCLECFGH, 31, MCYCLECFGH - MCYCLECFG, 1),
 ];
 
 /// The register whose high half `csr` is.

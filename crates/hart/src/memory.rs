@@ -186,6 +186,9 @@ impl<W: Width> Hart<W> {
 
     /// Translates and checks `size` bytes at `addr` that lie in one page, and keeps the page at hand.
     fn find(&self, addr: u64, size: u64, access: Access, view: View) -> Result<Found, Trap> {
+        if view != View::Machine && self.csrs.satp.get() >> 60 != 0 {
+            self.missed(access);
+        }
         let page = self.walk(addr, access, view, true)?;
         let mode = Self::view_mode(view);
         if self.pmp.check(page.addr, size, access, mode) != Verdict::Allowed {

@@ -27,6 +27,7 @@ bits! {
     MTIP = 1 << 7;
     SEIP = 1 << 9;
     MEIP = 1 << 11;
+    LCOFIP = 1 << 13;
 
     ENVCFG_FIOM  = 1;
     ENVCFG_CBIE  = 3 << 4;
@@ -45,13 +46,16 @@ bits! {
     STATEEN_ENVCFG = 1 << 62;
     STATEEN_SE     = 1 << 63;
 
-    COUNTER_CY = 1;
     COUNTER_TM = 1 << 1;
-    COUNTER_IR = 1 << 2;
+
+    EVENT_UINH = 1 << 60;
+    EVENT_SINH = 1 << 61;
+    EVENT_MINH = 1 << 62;
+    EVENT_OF   = 1 << 63;
 }
 
 /// Where `mstatus.MPP` begins.
 pub const MPP_SHIFT: u32 = 11;
 
-/// Interrupt codes, the most urgent first (privileged spec, 3.1.9): MEI, MSI, MTI, SEI, SSI, STI.
-pub const INTERRUPT_PRIORITY: [u64; 6] = [11, 3, 7, 9, 1, 5];
+/// Interrupt codes, the most urgent first (privileged spec, 3.1.9): MEI, MSI, MTI, SEI, SSI, STI, LCOFI.
+pub const INTERRUPT_PRIORITY: [u64; 7] = [11, 3, 7, 9, 1, 5, 13];

@@ -83,6 +83,7 @@ impl Cause {
                 7 => "machine timer interrupt",
                 9 => "supervisor external interrupt",
                 11 => "machine external interrupt",
+                13 => "local counter overflow interrupt",
                 _ => "interrupt",
             };
         }

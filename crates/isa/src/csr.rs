@@ -13,6 +13,7 @@ csrs! {
     CYCLEH        0xc80 "cycleh";
     TIMEH         0xc81 "timeh";
     INSTRETH      0xc82 "instreth";
+    HPMCOUNTER3   0xc03 "hpmcounter3";
 
     SSTATUS       0x100 "sstatus";
     SIE           0x104 "sie";
@@ -31,6 +32,7 @@ csrs! {
     STIMECMP      0x14d "stimecmp";
     STIMECMPH     0x15d "stimecmph";
     SATP          0x180 "satp";
+    SCOUNTOVF     0xda0 "scountovf";
 
     MSTATUS       0x300 "mstatus";
     MISA          0x301 "misa";
@@ -52,6 +54,12 @@ csrs! {
     MSTATEEN2H    0x31e "mstateen2h";
     MSTATEEN3H    0x31f "mstateen3h";
     MCOUNTINHIBIT 0x320 "mcountinhibit";
+    MCYCLECFG     0x321 "mcyclecfg";
+    MINSTRETCFG   0x322 "minstretcfg";
+    MHPMEVENT3    0x323 "mhpmevent3";
+    MCYCLECFGH    0x721 "mcyclecfgh";
+    MINSTRETCFGH  0x722 "minstretcfgh";
+    MHPMEVENT3H   0x723 "mhpmevent3h";
     MSCRATCH      0x340 "mscratch";
     MEPC          0x341 "mepc";
     MCAUSE        0x342 "mcause";
@@ -65,6 +73,7 @@ csrs! {
     MINSTRET      0xb02 "minstret";
     MCYCLEH       0xb80 "mcycleh";
     MINSTRETH     0xb82 "minstreth";
+    MHPMCOUNTER3  0xb03 "mhpmcounter3";
     MVENDORID     0xf11 "mvendorid";
     MARCHID       0xf12 "marchid";
     MIMPID        0xf13 "mimpid";
@@ -75,6 +84,7 @@ csrs! {
 /// Numbered families: first number, how many, the number in the first name, and the name before and after it.
 const FAMILIES: &[(u16, u16, u16, &str, &str)] = &[
     (0x323, 29, 3, "mhpmevent", ""),
+    (0x723, 29, 3, "mhpmevent", "h"),
     (0x3a0, 16, 0, "pmpcfg", ""),
     (0x3b0, 64, 0, "pmpaddr", ""),
     (0xb03, 29, 3, "mhpmcounter", ""),

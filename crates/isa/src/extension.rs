@@ -56,9 +56,11 @@ extensions! {
     Zksed       "zksed"       17 []                                 "SM4";
     Zksh        "zksh"        17 []                                 "SM3";
     Zkt         "zkt"         17 []                                 "time that does not depend on data";
+    Smcntrpmf   "smcntrpmf"   30 []                                 "cycles and instructions counted by mode";
     Smepmp      "smepmp"      30 []                                 "memory protection that binds M-mode";
     Smstateen   "smstateen"   30 [Ssstateen]                        "access to state by mode";
     Ssstateen   "ssstateen"   31 []                                 "access to state by U-mode";
+    Sscofpmf    "sscofpmf"    31 []                                 "interrupts by counters that overflow";
     Sstc        "sstc"        31 []                                 "a timer of S-mode's own";
     Svade       "svade"       32 []                                 "page faults for A and D bits";
     Svadu       "svadu"       32 []                                 "A and D bits set by hardware";

@@ -8,6 +8,7 @@
 pub mod cpu;
 pub mod csr;
 mod decode;
+pub mod events;
 mod extension;
 mod extensions;
 mod names;

@@ -8,6 +8,7 @@ use hartwright_fdt::{Build, Node, Tree};
 use hartwright_isa::{
     Ext,
     cpu::{CACHE_BLOCK, CpuModel},
+    events::{EVENTS, PROGRAMMABLE},
 };
 
 /// What the device tree says of each hart; the CPU model knows it.
@@ -27,6 +28,8 @@ pub struct CpuTree {
     pub cbop: Option<u32>,
     /// See `cbom`.
     pub cboz: Option<u32>,
+    /// Whether there are programmable counters.
+    pub pmu: bool,
 }
 
 impl From<&CpuModel> for CpuTree {
@@ -40,6 +43,7 @@ impl From<&CpuModel> for CpuTree {
             cbom: block(Ext::Zicbom),
             cbop: block(Ext::Zicbop),
             cboz: block(Ext::Zicboz),
+            pmu: model.extensions.has(Ext::Zihpm),
         }
     }
 }
@@ -77,6 +81,10 @@ pub fn device_tree(checked: &Checked, cpu: &CpuTree) -> Tree {
                 .str("device_type", "memory")
                 .u64s("reg", &[*memory.base, *memory.size]),
         );
+    }
+
+    if cpu.pmu {
+        root = root.with(pmu());
     }
 
     let mut soc = Node::new_unchecked("soc")
@@ -118,6 +126,14 @@ pub fn device_tree(checked: &Checked, cpu: &CpuTree) -> Tree {
     let mut tree = Tree::new();
     tree.root = root.with(soc);
     tree
+}
+
+/// What counters can count, for the firmware (OpenSBI's docs/pmu_support.md): an event's first and last code, and the
+/// counters that can count it, as bits.
+fn pmu() -> Node {
+    let row = |(code, fixed, _): &(u64, u64, _)| [*code as u32, *code as u32, (PROGRAMMABLE | fixed) as u32];
+    let cells: Vec<u32> = EVENTS.iter().flat_map(row).collect();
+    Node::new_unchecked("pmu").str("compatible", "riscv,pmu").cells("riscv,event-to-mhpmcounters", &cells)
 }
 
 fn node_name(spec: &Device, generic: &str) -> String {

@@ -49,7 +49,7 @@ pub(crate) fn sail_model() -> CpuModel {
     use Ext::*;
     let extensions = [
         I, M, A, F, D, C, Zicsr, Zifencei, Zba, Zbb, Zbc, Zbs, Zicntr, Zihpm, Zicbom, Zicboz, Zicond, Sstc,
-        Svinval,
+        Sscofpmf, Smcntrpmf, Svinval,
     ];
     CpuModel {
         name: "sail",
@@ -67,6 +67,8 @@ pub(crate) fn sail() -> Core {
     let e = &mut c.extensions;
     e.Zbc.supported = true;
     e.Sstc.supported = true;
+    e.Sscofpmf.supported = true;
+    e.Smcntrpmf.supported = true;
     e.Sv48.supported = true;
     e.Sv57.supported = true;
     e.Svbare.supported = true;
@@ -78,7 +80,7 @@ pub(crate) fn sail() -> Core {
     e.Zaamo.supported = true;
     e.Zalrsc.supported = true;
     e.Zcf.supported = false;
-    c.base.writable_hpm_counters = bv(0xffff_ffff);
+    c.base.writable_hpm_counters = bv(0x7_fff8);
     c.memory.pmp.grain = 0;
     let mut core = new_core(c);
     core.reset();
