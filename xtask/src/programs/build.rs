@@ -1,7 +1,7 @@
 //! Static programs for rv64gc Linux by Debian's cross compiler, each built once.
 
 use super::Program;
-use crate::cache::{Cache, sha256};
+use crate::cache::sha256;
 use anyhow::{Context, Result};
 use std::{
     fs,
@@ -27,10 +27,9 @@ pub(super) struct Built {
 }
 
 impl Builder {
-    /// The compiler of this host.
-    pub(super) fn new(cache: &Cache) -> Result<Builder> {
-        let folder = cache.root().join("programs/built");
-        fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    /// The compiler of this host, whose programs go to `folder`.
+    pub(super) fn new(folder: &Path) -> Result<Builder> {
+        fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
         let ask = |option: &str| -> Result<Vec<u8>> {
             let told = Command::new(COMPILER).arg(option).output();
             Ok(told.context("riscv64-linux-gnu-gcc (package gcc-riscv64-linux-gnu)")?.stdout)
@@ -38,7 +37,7 @@ impl Builder {
         let library = String::from_utf8(ask("-print-file-name=libc.a")?)?;
         let library = fs::read(library.trim()).with_context(|| library.trim().to_owned())?;
         let compiler = sha256(&[ask("--version")?, library].concat());
-        Ok(Builder { folder, compiler })
+        Ok(Builder { folder: folder.to_owned(), compiler })
     }
 
     /// Builds `program`, unless it has been; the inner error is the compiler's first complaint.
