@@ -72,12 +72,21 @@ const NEW: &[Ext] = &[
 const DRAFT: &[Ext] =
     &[Ext::I, Ext::M, Ext::A, Ext::F, Ext::D, Ext::C, Ext::Zicsr, Ext::Zifencei, Ext::Zihintpause];
 
+/// What is tried on the bases with 16 registers.
+const SMALL: &[Ext] =
+    &[Ext::E, Ext::M, Ext::A, Ext::C, Ext::Zicsr, Ext::Zifencei, Ext::Zba, Ext::Zbb, Ext::Zbs];
+
+fn few_registers(xlen: u32) -> CpuModel {
+    let whole = model(if xlen == 32 { "rv32" } else { "rv64" });
+    CpuModel { extensions: ExtSet::of(SMALL).complete(xlen), ..whole }
+}
+
 /// Every plan.
 pub(crate) const PLANS: &[Plan] = &[
     Plan {
         name: "rv32",
         shape: Shape::RV32,
-        model: || CpuModel { xlen: 32, extensions: model("max").extensions.with(Ext::Zcf), ..model("max") },
+        model: || model("max32"),
         peers: &[
             Peer {
                 versions: 7..=7,
@@ -89,6 +98,58 @@ pub(crate) const PLANS: &[Plan] = &[
                 versions: 8..=99,
                 cpu: "max,zama16b=false",
                 knows: &[OLD, NEW, &[Ext::Zcf]],
+                excused: new_ways,
+            },
+        ],
+    },
+    Plan {
+        name: "rv32-pairs",
+        shape: Shape::RV32,
+        model: || {
+            let max = model("max32");
+            CpuModel { extensions: max.extensions.without(Ext::Zcf).with(Ext::Zilsd).with(Ext::Zclsd), ..max }
+        },
+        peers: &[Peer {
+            versions: 8..=99,
+            cpu: "max,c=off,zcf=off,zilsd=on,zclsd=on",
+            knows: &[&[Ext::Zca, Ext::Zilsd, Ext::Zclsd]],
+            excused: new_ways,
+        }],
+    },
+    Plan {
+        name: "rv32e",
+        shape: Shape { registers: 16, flen: 0, ..Shape::RV32 },
+        model: || few_registers(32),
+        peers: &[
+            Peer {
+                versions: 7..=7,
+                cpu: "rv32,h=off,i=off,e=on,f=off,d=off",
+                knows: &[SMALL],
+                excused: old_ways,
+            },
+            Peer {
+                versions: 8..=99,
+                cpu: "rv32,h=off,i=off,e=on,f=off,d=off,zfa=off",
+                knows: &[SMALL],
+                excused: new_ways,
+            },
+        ],
+    },
+    Plan {
+        name: "rv64e",
+        shape: Shape { registers: 16, flen: 0, ..Shape::RV64 },
+        model: || few_registers(64),
+        peers: &[
+            Peer {
+                versions: 7..=7,
+                cpu: "rv64,h=off,i=off,e=on,f=off,d=off",
+                knows: &[SMALL],
+                excused: old_ways,
+            },
+            Peer {
+                versions: 8..=99,
+                cpu: "rv64,h=off,i=off,e=on,f=off,d=off,zfa=off",
+                knows: &[SMALL],
                 excused: new_ways,
             },
         ],

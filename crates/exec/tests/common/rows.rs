@@ -181,8 +181,8 @@ impl Patterns {
         };
         let (mask, value) = insn.pattern;
         let mut free = !mask;
-        if registers == 16 && !rng.one_in(8) {
-            // Mostly registers that there are.
+        if registers == 16 {
+            // Others than those that there are QEMU has all the same.
             let fields = [("rd", 11), ("old", 11), ("rs1", 19), ("rs2", 24), ("new", 24)];
             let uses =
                 |name: &str| insn.syntax.iter().any(|(operand, base)| *operand == name || *base == name);
@@ -373,20 +373,19 @@ impl Maker<'_> {
         if shape.flen == 32 {
             f.iter_mut().for_each(|f| *f &= 0xffff_ffff);
         }
-        x[0] = 0;
         let mut case =
             Case { name: piece.name.clone(), pc: piece.pc, x, f, fcsr, mstatus, satp: 0, watch: SCRATCH };
         let address = match class {
             Class::Address(class) => ADDRESSES[class].1,
             _ => ADDRESSES[i as usize % ADDRESSES.len()].1,
         };
-        aim(&mut case, rng, piece, address);
+        aim(&mut case, rng, piece, address, shape.registers);
         case
     }
 }
 
 /// Makes addresses lead where they should.
-fn aim(case: &mut Case, rng: &mut Rng, piece: &Piece, class: Address) {
+fn aim(case: &mut Case, rng: &mut Rng, piece: &Piece, class: Address, registers: u32) {
     let mut to = |r: u8, addr: u64| case.x[r as usize] = addr.into();
     let mnemonic = piece.row.mnemonic();
     // Not into what comes before the instruction.
@@ -426,4 +425,5 @@ fn aim(case: &mut Case, rng: &mut Rng, piece: &Piece, class: Address) {
         _ => {}
     }
     case.x[0] = 0;
+    case.x[registers as usize..].fill(0);
 }
