@@ -37,6 +37,8 @@ pub struct Core<W> {
 pub(crate) enum Ended {
     /// The next one may follow.
     Running,
+    /// The same, in the handler of an exception.
+    Trapped,
     /// The hart waits for an interrupt.
     Waiting,
     /// What was fetched before may be old (`fence.i`).
@@ -159,7 +161,7 @@ impl<W: Width> Core<W> {
             trace.interrupt(&self.hart, trap.cause as u64, false, trap.tval);
         }
         self.hart.take_trap(trap);
-        Ended::Running
+        Ended::Trapped
     }
 
     /// Takes the most urgent interrupt, if one is due.

@@ -2,7 +2,8 @@
 //!
 //! [`Harts`] is what the machine, the monitor and the debugger hold: it starts, stops and steps hart threads and
 //! lets one look into a hart through [`Inspect`]. Inside a thread a [`Core`] is a hart being run, and
-//! `block::Cache` has what it runs.
+//! `block::Cache` has what it runs. A [`Task`] runs a hart on the caller's own thread, and hands its exceptions to the
+//! caller: user mode, where the emulator is the kernel.
 
 #![forbid(unsafe_code)]
 
@@ -11,9 +12,11 @@ mod core;
 mod handlers;
 mod harts;
 mod inspect;
+mod task;
 mod trace;
 
 pub use core::{Core, Stop};
 pub use harts::{Event, Harts, Reason, Setup};
 pub use inspect::{Breakpoints, Inspect};
+pub use task::{Exit, Task};
 pub use trace::{Trace, Tracing};

@@ -6,14 +6,14 @@ use crate::{
     port::Port,
     status::{MSTATUS_MPRV, MSTATUS_SUM},
     tlb::{Tlb, View},
-    trap::Privilege,
+    trap::{Cause, Privilege},
 };
 use hartwright_ir::Width;
 use hartwright_isa::{Ext, cpu::CpuModel};
 use hartwright_mem::{Access, AddressSpace, Ram};
 use hartwright_wire::{Comparator, Line, Mtime};
 use std::{
-    cell::{Cell, RefCell},
+    cell::{Cell, OnceCell, RefCell},
     sync::Arc,
 };
 
@@ -30,6 +30,14 @@ pub struct Config {
     pub space: Arc<AddressSpace>,
     /// Its `time`.
     pub mtime: Arc<Mtime>,
+}
+
+/// Says which pages may be accessed how, where no page tables do: in user mode the emulator is the kernel.
+///
+/// What it allows is kept at hand until the hart's [`flush`](Hart::flush).
+pub trait Protection: Send + Sync {
+    /// Whether the page of `addr` may be accessed; if not, the exception that the access raises.
+    fn check(&self, addr: u64, access: Access) -> Result<(), Cause>;
 }
 
 /// One hart with integer registers of width `W`. Addresses and CSRs have 64 bits, or 32 if registers have no more.
@@ -60,6 +68,8 @@ pub struct Hart<W> {
     pub(crate) watch_hit: Cell<Option<u64>>,
     /// Drives `mip.STIP`.
     pub(crate) stimecmp: Arc<Comparator>,
+    /// Who stands for the page tables, if somebody does.
+    pub(crate) protection: OnceCell<Arc<dyn Protection>>,
 }
 
 /// A word that `lr` reserved.
@@ -142,6 +152,7 @@ impl<W: Width> Hart<W> {
             float_dirty: Cell::new(false),
             watched: RefCell::default(),
             watch_hit: Cell::new(None),
+            protection: OnceCell::new(),
             stimecmp: config.mtime.comparator(stip),
             port,
             config,
@@ -163,6 +174,13 @@ impl<W: Width> Hart<W> {
         self.set_privilege(Privilege::Machine);
         self.flush();
         self.port.look();
+    }
+
+    /// Has `protection` asked instead of page tables, in every mode and from now on; addresses are then physical.
+    pub fn protect(&self, protection: Arc<dyn Protection>) {
+        // Who came first stays: one who comes second is the same process's.
+        let _ = self.protection.set(protection);
+        self.flush();
     }
 
     /// What it is made of.

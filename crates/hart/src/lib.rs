@@ -19,7 +19,7 @@ mod trap;
 mod walk;
 
 pub use csr::Illegal;
-pub use hart::{Config, Hart};
+pub use hart::{Config, Hart, Protection};
 pub use hartwright_mem::Access;
 pub use port::Port;
 pub use trap::{Cause, Privilege, Trap};

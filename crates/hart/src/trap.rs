@@ -55,6 +55,27 @@ pub enum Cause {
 }
 
 impl Cause {
+    /// The exception of that code in `mcause`.
+    pub fn from_code(code: u64) -> Option<Self> {
+        const ALL: [Cause; 14] = [
+            Cause::InstructionAddressMisaligned,
+            Cause::InstructionAccessFault,
+            Cause::IllegalInstruction,
+            Cause::Breakpoint,
+            Cause::LoadAddressMisaligned,
+            Cause::LoadAccessFault,
+            Cause::StoreAddressMisaligned,
+            Cause::StoreAccessFault,
+            Cause::EcallFromU,
+            Cause::EcallFromS,
+            Cause::EcallFromM,
+            Cause::InstructionPageFault,
+            Cause::LoadPageFault,
+            Cause::StorePageFault,
+        ];
+        ALL.into_iter().find(|cause| *cause as u64 == code)
+    }
+
     /// The access fault of an access.
     pub fn access_fault(access: Access) -> Self {
         match access {

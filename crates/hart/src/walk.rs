@@ -61,6 +61,12 @@ impl<W: Width> Hart<W> {
         view: View,
         update: bool,
     ) -> Result<Translation, Trap> {
+        if let Some(protection) = self.protection.get() {
+            return match protection.check(addr, access) {
+                Ok(()) => Ok(Translation { addr, reach: PAGE - 1 }),
+                Err(cause) => Err(Trap::new(cause, addr)),
+            };
+        }
         let satp = self.csrs.satp.get();
         let levels = match satp >> 60 {
             _ if W::BITS == 32 => 2 * (satp >> 31) as u32,

@@ -184,6 +184,18 @@ impl Ram {
         self.renewals.load(Ordering::Relaxed)
     }
 
+    /// Makes what was decoded out of `len` bytes at `at` stale, as a store to each of their pages would: somebody
+    /// put other memory there.
+    pub fn renew(&self, at: u64, len: u64) {
+        let first = (at >> PAGE_SHIFT).min(self.pages().len() as u64);
+        let end = at.saturating_add(len).div_ceil(PAGE).clamp(first, self.pages().len() as u64);
+        for page in &self.pages()[first as usize..end as usize] {
+            if page.load(Ordering::Relaxed) & CODE != 0 {
+                self.written(page);
+            }
+        }
+    }
+
     /// Gives a page a new version if its present one has code.
     #[cold]
     fn written(&self, page: &AtomicU32) {
@@ -299,6 +311,16 @@ mod tests {
         assert!(ram.store(0xff8, 2u64));
         assert_eq!(ram.version(0), next);
         assert_ne!(ram.mark_code(0), version);
+    }
+
+    #[test]
+    fn memory_that_is_replaced_makes_what_was_decoded_stale() {
+        let ram = Ram::new(3 * PAGE).unwrap();
+        let versions = [0, PAGE, 2 * PAGE].map(|at| ram.mark_code(at));
+        ram.renew(PAGE, 1);
+        ram.renew(5 * PAGE, u64::MAX);
+        let fresh = [0, PAGE, 2 * PAGE].map(|at| ram.version(at));
+        assert_eq!([0, 1, 2].map(|page| fresh[page] == versions[page]), [true, false, true]);
     }
 
     #[test]

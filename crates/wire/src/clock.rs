@@ -68,6 +68,13 @@ impl Clock {
         clock
     }
 
+    /// A clock that goes since `since`, and has no thread: its alarms never ring.
+    pub fn without_alarms(since: Instant) -> Self {
+        let state =
+            State { passed: 0, since: Some(since), armed: BTreeSet::new(), lines: vec![], ringing: None };
+        Clock(Arc::new(Shared { state: Mutex::new(state), changed: Condvar::new(), thread: OnceLock::new() }))
+    }
+
     /// Virtual nanoseconds.
     pub fn now(&self) -> u64 {
         self.0.lock().now()

@@ -1,0 +1,53 @@
+//! Files by name: links, directories, owners, attributes, mounts.
+
+use super::{Args, rows};
+use crate::{errno::Answer, proc, thread::Thread};
+use libc::*;
+
+rows! {
+      5 setxattr(Str, Str, Ptr, Long, Hex)          Host(SYS_setxattr);
+      6 lsetxattr(Str, Str, Ptr, Long, Hex)         Host(SYS_lsetxattr);
+      7 fsetxattr(Int, Str, Ptr, Long, Hex)         Host(SYS_fsetxattr);
+      8 getxattr(Str, Str, Ptr, Long)               Host(SYS_getxattr);
+      9 lgetxattr(Str, Str, Ptr, Long)              Host(SYS_lgetxattr);
+     10 fgetxattr(Int, Str, Ptr, Long)              Host(SYS_fgetxattr);
+     11 listxattr(Str, Ptr, Long)                   Host(SYS_listxattr);
+     12 llistxattr(Str, Ptr, Long)                  Host(SYS_llistxattr);
+     13 flistxattr(Int, Ptr, Long)                  Host(SYS_flistxattr);
+     14 removexattr(Str, Str)                       Host(SYS_removexattr);
+     15 lremovexattr(Str, Str)                      Host(SYS_lremovexattr);
+     16 fremovexattr(Int, Str)                      Host(SYS_fremovexattr);
+     17 getcwd(Ptr, Long)                           Host(SYS_getcwd);
+     33 mknodat(At, Str, Octal, Hex)                Host(SYS_mknodat);
+     34 mkdirat(At, Str, Octal)                     Host(SYS_mkdirat);
+     35 unlinkat(At, Str, Hex)                      Host(SYS_unlinkat);
+     36 symlinkat(Str, At, Str)                     Host(SYS_symlinkat);
+     37 linkat(At, Str, At, Str, Hex)               Host(SYS_linkat);
+     38 renameat(At, Str, At, Str)                  Host(SYS_renameat);
+     39 umount2(Str, Hex)                           Host(SYS_umount2);
+     40 mount(Str, Str, Str, Hex, Ptr)              Host(SYS_mount);
+     41 pivot_root(Str, Str)                        Host(SYS_pivot_root);
+     43 statfs(Str, Ptr)                            Host(SYS_statfs);
+     45 truncate(Str, Long)                         Host(SYS_truncate);
+     48 faccessat(At, Str, Octal)                   Host(SYS_faccessat);
+     49 chdir(Str)                                  Host(SYS_chdir);
+     50 fchdir(Int)                                 Host(SYS_fchdir);
+     51 chroot(Str)                                 Host(SYS_chroot);
+     53 fchmodat(At, Str, Octal)                    Host(SYS_fchmodat);
+     54 fchownat(At, Str, Int, Int, Hex)            Host(SYS_fchownat);
+     78 readlinkat(At, Str, Addr, Long)             Here(readlinkat_);
+     88 utimensat(At, Str, Ptr, Hex)                Host(SYS_utimensat);
+    166 umask(Octal)                                Host(SYS_umask);
+    276 renameat2(At, Str, At, Str, Hex)            Host(SYS_renameat2);
+    452 fchmodat2(At, Str, Octal, Hex)              Host(SYS_fchmodat2);
+}
+
+fn readlinkat_(thread: &Thread<'_>, [at, path, buf, size, ..]: Args) -> Answer {
+    let name = thread.process.memory.read_path(path)?;
+    if let Some(target) = proc::link(thread, &name) {
+        let len = target.len().min(size as usize);
+        thread.process.memory.write(buf, &target[..len])?;
+        return Ok(len as u64);
+    }
+    thread.host(SYS_readlinkat, [at, name.as_ptr() as u64, thread.at(buf), size, 0, 0])
+}

@@ -1,0 +1,101 @@
+//! What the threads of a guest process have in common.
+
+use crate::{
+    errno::{Answer, refuse},
+    host,
+    memory::Memory,
+    options::Options,
+    signals::Actions,
+    stop::{Threads, lock},
+};
+use hartwright_exec::Trace;
+use hartwright_isa::cpu::CpuModel;
+use std::{
+    collections::BTreeMap,
+    ffi::CString,
+    sync::{Arc, Mutex},
+    time::Instant,
+};
+
+/// A guest process.
+pub(crate) struct Process {
+    /// Who speaks in messages.
+    pub(crate) who: &'static str,
+    /// What the command line said.
+    pub(crate) options: Options,
+    /// Its memory.
+    pub(crate) memory: Arc<Memory>,
+    /// Its threads.
+    pub(crate) threads: Threads,
+    /// What it does about signals.
+    pub(crate) actions: Actions,
+    /// Its heap.
+    pub(crate) brk: Mutex<Brk>,
+    /// Where handlers of signals return to.
+    pub(crate) trampoline: u64,
+    /// The absolute path of its program.
+    pub(crate) exe: CString,
+    /// Its arguments, each with its NUL.
+    pub(crate) cmdline: Vec<u8>,
+    /// Its auxiliary vector.
+    pub(crate) auxv: Vec<u8>,
+    /// What its harts are.
+    pub(crate) model: CpuModel,
+    /// Time 0 of its `time`.
+    pub(crate) born: Instant,
+    /// What is to be told.
+    pub(crate) log: Log,
+    /// What harts tell.
+    pub(crate) trace: Trace,
+}
+
+/// The heap: `brk`.
+pub(crate) struct Brk {
+    /// Its first address.
+    pub(crate) start: u64,
+    /// The address after its last byte.
+    pub(crate) end: u64,
+}
+
+/// What `-strace` and `-d` tell, and where.
+#[derive(Default)]
+pub(crate) struct Log {
+    /// Every call and signal.
+    pub(crate) strace: bool,
+    /// What is not there.
+    pub(crate) unimp: bool,
+    /// Where to: a descriptor.
+    pub(crate) fd: i32,
+    /// Numbers of calls that have no row, and how often each was asked for.
+    unknown: Mutex<BTreeMap<u64, u64>>,
+}
+
+impl Log {
+    /// A log to descriptor `fd`.
+    pub(crate) fn new(strace: bool, unimp: bool, fd: i32) -> Self {
+        Log { strace, unimp, fd, unknown: Mutex::default() }
+    }
+
+    /// Counts a call that has no row.
+    pub(crate) fn unknown(&self, number: u64) -> Answer {
+        let mut unknown = lock(&self.unknown);
+        let times = unknown.entry(number).or_default();
+        *times += 1;
+        if self.unimp && *times == 1 {
+            self.write(&format!("Unsupported syscall: {number}\n"));
+        }
+        refuse(libc::ENOSYS)
+    }
+
+    /// Writes text.
+    pub(crate) fn write(&self, text: &str) {
+        host::write(self.fd, text.as_bytes());
+    }
+}
+
+impl Process {
+    /// Says something to whoever started it.
+    pub(crate) fn say(&self, text: &str) {
+        host::write(libc::STDERR_FILENO, text.as_bytes());
+    }
+}
