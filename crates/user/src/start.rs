@@ -140,7 +140,7 @@ fn model(program: &str, cpu: &str) -> Result<CpuModel, Unable> {
 /// `AT_HWCAP`: the letters of the ISA string that Linux tells of, A being bit 0.
 fn hwcap(model: &CpuModel) -> u64 {
     let letters = b"imafdcv".iter().map(|letter| 1 << (letter - b'a'));
-    model.misa() & letters.sum::<u64>()
+    model.misa() as u64 & letters.sum::<u64>()
 }
 
 fn told(face: &Face, path: &std::path::Path, error: Error) -> Unable {
