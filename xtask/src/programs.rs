@@ -125,7 +125,7 @@ pub fn run(full: bool) -> Result<Tally> {
 /// Our emulator: the release build, or what `$HARTWRIGHT_USER_BIN` names, which may be any other.
 fn ours() -> Result<PathBuf> {
     if let Some(named) = std::env::var_os("HARTWRIGHT_USER_BIN") {
-        return Ok(named.into());
+        return Ok(std::path::absolute(named)?);
     }
     let build = ["build", "--release", "--quiet", "--package", "hartwright-user"];
     ensure!(cargo().args(build).status()?.success(), "hartwright-riscv64 does not build");

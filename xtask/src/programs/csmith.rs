@@ -40,6 +40,9 @@ const OPTIONS: [&str; 1] = ["--no-packed-struct"];
 /// What makes of csmith's programs the same on both: they cast pointers, and count on wrapping.
 const FLAGS: [&str; 4] = ["-fno-strict-aliasing", "-fwrapv", "-w", "-I/usr/include/csmith"];
 
+/// How programs are built for the guest: every other with all that this compiler knows of bit manipulation.
+const GUEST: [&[&str]; 2] = [&["-O2"], &["-O3", "-march=rv64gc_zba_zbb_zbc_zbs"]];
+
 /// Seconds of processor time within which a program must end natively. They end in a thousandth of it, or never.
 const NATIVE_LIMIT: u32 = 1;
 
@@ -58,12 +61,11 @@ fn make(folder: &Path, seed: usize) -> Result<std::result::Result<Program, Strin
     if !answer.starts_with("checksum = ") {
         return Ok(Err(answer));
     }
-    let mut flags: Vec<String> = vec!["-O2".into()];
-    flags.extend(FLAGS.map(String::from));
+    let flags = GUEST[seed % GUEST.len()].iter().chain(&FLAGS);
     Ok(Ok(Program {
         name: format!("seed {seed}"),
         sources: vec![source],
-        flags,
+        flags: flags.map(|flag| (*flag).to_owned()).collect(),
         options: Vec::new(),
         expect: Expect::Output(answer),
     }))
