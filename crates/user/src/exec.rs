@@ -45,7 +45,7 @@ fn program(path: &CString) -> Program {
 pub(crate) fn execute(thread: &Thread<'_>, path: CString, args: u64, env: u64) -> Answer {
     let (args, env) = (strings(thread, args)?, strings(thread, env)?);
     let own = crate::proc::link(thread, &path).is_some();
-    let path = if own { thread.process.exe.clone() } else { path };
+    let path = if own { thread.process.exe.clone() } else { crate::proc::under_prefix(thread, path) };
     match program(&path) {
         Program::Guest => ourselves(thread, &path, args, &env),
         Program::Script(interpreter, option) if matches!(program(&interpreter), Program::Guest) => {

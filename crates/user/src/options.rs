@@ -85,7 +85,7 @@ flags! {
     "r" "QEMU_UNAME" Some("uname"), "set uname release string to 'uname'", Does::Set(release);
     "B" "QEMU_GUEST_BASE" Some("address"), "set guest_base address to 'address'", Does::NotYet;
     "R" "QEMU_RESERVED_VA" Some("size"), "reserve 'size' bytes for guest addresses", Does::NotYet;
-    "t" "QEMU_RTSIG_MAP" Some("map"), "map target rt signals to the host's", Does::NotYet;
+    "t" "QEMU_RTSIG_MAP" Some("map"), "map target rt signals to the host's (each is its own)", Does::Set(signal_map);
     "d" "QEMU_LOG" Some("item[,...]"), "enable logging of specified items", Does::Set(log);
     "dfilter" "QEMU_DFILTER" Some("range"), "filter logging based on address range", Does::NotYet;
     "D" "QEMU_LOG_FILENAME" Some("logfile"), "write logs to 'logfile' (default stderr)", Does::Set(log_file);
@@ -332,6 +332,21 @@ fn log_file(options: &mut Options, value: OsString) -> Result<(), String> {
 fn strace(options: &mut Options, _: OsString) -> Result<(), String> {
     options.log.push("strace".into());
     Ok(())
+}
+
+/// `-t "32 36 3,64 39 1"`: QEMU wants to be told which signals of the host stand for the guest's. Here each stands for
+/// itself, so all can be had, and the map changes nothing.
+fn signal_map(_: &mut Options, value: OsString) -> Result<(), String> {
+    let value = text(value)?;
+    let is_entry = |entry: &str| {
+        let numbers: Vec<Option<u8>> = entry.split_whitespace().map(|number| number.parse().ok()).collect();
+        matches!(numbers[..], [Some(_), Some(_), Some(_)])
+    };
+    if value.split(',').all(is_entry) {
+        Ok(())
+    } else {
+        Err(format!("-t {value}: that is no 'tsig hsig n'[,...]"))
+    }
 }
 
 fn seed(options: &mut Options, value: OsString) -> Result<(), String> {

@@ -7,6 +7,19 @@ use std::{
     fmt::Write,
 };
 
+/// The path to use for `path`: the one under the prefix (`-L`) if there is such a file, as QEMU does for programs and
+/// libraries that are not installed.
+pub(crate) fn under_prefix(thread: &Thread<'_>, path: CString) -> CString {
+    let Some(prefix) = &thread.process.prefix else { return path };
+    if !path.as_bytes().starts_with(b"/") {
+        return path;
+    }
+    let Ok(whole) = CString::new([prefix.as_bytes(), path.as_bytes()].concat()) else { return path };
+    // SAFETY: the path lives here.
+    let there = unsafe { libc::access(whole.as_ptr(), libc::F_OK) } == 0;
+    if there { whole } else { path }
+}
+
 /// The name after `/proc/self/` or `/proc/PID/`, if `path` is of this process.
 fn own(path: &CStr) -> Option<&str> {
     let rest = path.to_str().ok()?.strip_prefix("/proc/")?;

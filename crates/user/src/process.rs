@@ -23,6 +23,8 @@ pub(crate) struct Process {
     pub(crate) who: &'static str,
     /// What the command line said.
     pub(crate) options: Options,
+    /// Where files are looked for first, if there is such a directory.
+    pub(crate) prefix: Option<CString>,
     /// Its memory.
     pub(crate) memory: Arc<Memory>,
     /// Its threads.

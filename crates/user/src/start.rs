@@ -93,8 +93,10 @@ fn prepare(face: &Face, options: Options) -> Result<(Arc<Process>, Registers), U
         ..Registers::default()
     };
     registers.x[2] = sp;
+    let prefix = options.prefix.canonicalize().ok().filter(|prefix| prefix.is_dir());
     let process = Process {
         who: face.who,
+        prefix: prefix.and_then(|prefix| CString::new(prefix.into_os_string().into_vec()).ok()),
         memory,
         threads: Threads::default(),
         actions: Actions::inherited(),

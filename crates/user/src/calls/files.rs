@@ -45,10 +45,9 @@ rows! {
     285 copy_file_range(Int, Ptr, Int, Ptr, Long, Hex) Host(SYS_copy_file_range);
     286 preadv2(Int, Addr, Int, Long, Long, Hex)    Here(vectors::preadv2);
     287 pwritev2(Int, Addr, Int, Long, Long, Hex)   Here(vectors::pwritev2);
-    291 statx(At, Str, Hex, Hex, Ptr)               Host(SYS_statx);
+    291 statx(At, Str, Hex, Hex, Ptr)               Here(stat::statx);
     436 close_range(Int, Int, Hex)                  Host(SYS_close_range);
     437 openat2(At, Str, Ptr, Long)                 Host(SYS_openat2);
-    439 faccessat2(At, Str, Octal, Hex)             Host(SYS_faccessat2);
     425 io_uring_setup(Int, Ptr)                    Refused(ENOSYS);
 }
 
@@ -57,6 +56,7 @@ fn openat_(thread: &Thread<'_>, [at, path, flags, mode, ..]: Args) -> Answer {
     if let Some(opened) = proc::open(thread, &name, flags) {
         return opened;
     }
+    let name = proc::under_prefix(thread, name);
     thread.host(SYS_openat, [at, name.as_ptr() as u64, flags, mode, 0, 0])
 }
 

@@ -29,7 +29,7 @@ rows! {
      41 pivot_root(Str, Str)                        Host(SYS_pivot_root);
      43 statfs(Str, Ptr)                            Host(SYS_statfs);
      45 truncate(Str, Long)                         Host(SYS_truncate);
-     48 faccessat(At, Str, Octal)                   Host(SYS_faccessat);
+     48 faccessat(At, Str, Octal)                   Here(faccessat_);
      49 chdir(Str)                                  Host(SYS_chdir);
      50 fchdir(Int)                                 Host(SYS_fchdir);
      51 chroot(Str)                                 Host(SYS_chroot);
@@ -39,6 +39,7 @@ rows! {
      88 utimensat(At, Str, Ptr, Hex)                Host(SYS_utimensat);
     166 umask(Octal)                                Host(SYS_umask);
     276 renameat2(At, Str, At, Str, Hex)            Host(SYS_renameat2);
+    439 faccessat2(At, Str, Octal, Hex)             Here(faccessat2_);
     452 fchmodat2(At, Str, Octal, Hex)              Host(SYS_fchmodat2);
 }
 
@@ -50,4 +51,14 @@ fn readlinkat_(thread: &Thread<'_>, [at, path, buf, size, ..]: Args) -> Answer {
         return Ok(len as u64);
     }
     thread.host(SYS_readlinkat, [at, name.as_ptr() as u64, thread.at(buf), size, 0, 0])
+}
+
+fn faccessat_(thread: &Thread<'_>, [at, path, mode, ..]: Args) -> Answer {
+    faccessat2_(thread, [at, path, mode, 0, 0, 0])
+}
+
+fn faccessat2_(thread: &Thread<'_>, [at, path, mode, flags, ..]: Args) -> Answer {
+    let path = proc::under_prefix(thread, thread.process.memory.read_path(path)?);
+    let args = [at, path.as_ptr() as u64, mode, flags, 0, 0];
+    thread.host(if flags == 0 { SYS_faccessat } else { SYS_faccessat2 }, args)
 }

@@ -6,19 +6,33 @@ use crate::{
     proc,
     thread::Thread,
 };
-use libc::{SYS_fstat, SYS_newfstatat, stat};
+use libc::{SYS_fstat, SYS_newfstatat, SYS_statx, stat};
+use std::ffi::CString;
 
 pub(super) fn newfstatat(thread: &Thread<'_>, [at, path, to, flags, ..]: Args) -> Answer {
-    // An empty path may be null.
-    let own = if path == 0 { None } else { Some(thread.process.memory.read_path(path)?) };
-    let own = own.and_then(|name| proc::stat_instead(thread, &name, flags));
-    let (at, path) = match &own {
-        Some(exe) => (libc::AT_FDCWD as u64, exe.as_ptr() as u64),
-        None => (at, thread.at(path)),
-    };
+    let path = path_of(thread, path, flags)?;
     let mut stat = zeros();
-    thread.host(SYS_newfstatat, [at, path, &raw mut stat as u64, flags, 0, 0])?;
+    thread.host(SYS_newfstatat, [at, address(&path), &raw mut stat as u64, flags, 0, 0])?;
     put(thread, to, &stat)
+}
+
+pub(super) fn statx(thread: &Thread<'_>, [at, path, flags, mask, to, _]: Args) -> Answer {
+    let path = path_of(thread, path, flags)?;
+    thread.host(SYS_statx, [at, address(&path), flags, mask, thread.at(to), 0])
+}
+
+/// The path to look at; an empty one may be null.
+fn path_of(thread: &Thread<'_>, path: u64, flags: u64) -> Result<Option<CString>, Failure> {
+    if path == 0 {
+        return Ok(None);
+    }
+    let path = thread.process.memory.read_path(path)?;
+    let instead = proc::stat_instead(thread, &path, flags);
+    Ok(Some(instead.unwrap_or_else(|| proc::under_prefix(thread, path))))
+}
+
+fn address(path: &Option<CString>) -> u64 {
+    path.as_ref().map_or(0, |path| path.as_ptr() as u64)
 }
 
 pub(super) fn fstat(thread: &Thread<'_>, [fd, to, ..]: Args) -> Answer {
