@@ -48,6 +48,8 @@ fn files_that_do_not_fit_are_refused_by_name() {
     if peer().is_some() {
         return; // QEMU takes some of these, and crashes on none: the words are ours.
     }
+    let firmware = "there is no firmware of 128 bits: -bios none starts without, -bios FILE with another";
+    refused(Launch::machine().option("-cpu", "x-rv128"), firmware);
     let folder = Scratch::default();
     let kernel = fs::read(guest("u-boot", "smode.elf")).expect("a fetched guest can be read");
     let machine = || Launch::machine().option("-bios", "none");

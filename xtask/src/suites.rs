@@ -195,22 +195,29 @@ fn whole_machines(full: bool, targets: &[&str]) -> Command {
 }
 
 /// Compilers of other versions write other bytes, so only the bytes of the one that wrote
-/// `guest/monitor.bin` are compared.
+/// `guest/monitor.bin` and `guest/rv128/` are compared.
 fn firmware(_: bool) -> Result<Count> {
     let folder = workspace().join("guest");
     let version = Command::new("riscv64-linux-gnu-gcc").arg("-dumpfullversion").output();
     let version = version.context("riscv64-linux-gnu-gcc (package gcc-riscv64-linux-gnu)")?;
     let version = first_line(&String::from_utf8_lossy(&version.stdout));
-    fs::create_dir_all(target())?;
-    let built = target().join("monitor.bin");
-    let (succeeded, _) = watch(Command::new("sh").arg(folder.join("build.sh")).arg(&built))?;
-    ensure!(succeeded, "guest/build.sh failed");
+    let built = target().join("guest");
+    fs::create_dir_all(&built)?;
+    for (script, output) in [("build.sh", built.join("monitor.bin")), ("rv128/build.sh", built.clone())] {
+        let (succeeded, _) = watch(Command::new("sh").arg(folder.join(script)).arg(output))?;
+        ensure!(succeeded, "guest/{script} failed");
+    }
     if version != FIRMWARE_GCC {
         let note = format!("built by gcc {version}, so not compared with what gcc {FIRMWARE_GCC} made");
         return Ok(Count { note, ..Count::one(true) });
     }
-    let same = fs::read(&built)? == fs::read(folder.join("monitor.bin")).context("guest/monitor.bin")?;
-    ensure!(same, "guest/monitor.bin is not what guest/build.sh makes: run it, and commit the result");
+    let programs = ["fibonacci", "table", "copy", "dforms", "narrow"].map(|name| format!("rv128/{name}.bin"));
+    for file in ["monitor.bin".to_owned()].into_iter().chain(programs) {
+        let committed = folder.join(&file);
+        let made = built.join(committed.file_name().unwrap_or_default());
+        let same = fs::read(made)? == fs::read(committed).with_context(|| format!("guest/{file}"))?;
+        ensure!(same, "guest/{file} is not what build.sh beside it makes: run it, and commit the result");
+    }
     Ok(Count::one(true))
 }
 

@@ -149,7 +149,7 @@ impl MultiThreadBase for Machine {
         let values = core.values.clone();
         self.with(tid, move |hart| {
             let (pc, xs) = values.split_last().filter(|_| values.len() == CORE)?;
-            (0..32).zip(xs).for_each(|(r, value)| hart.set_x(r, (*value).into()));
+            (0..32).zip(xs).for_each(|(r, value)| set_x(hart, r, *value));
             hart.set_pc(*pc);
             Some(())
         })
@@ -225,6 +225,14 @@ fn pages(
     done
 }
 
+/// Writes the bits of an integer register that gdb sees, 64 at most. Those above them extend the sign if what it sees
+/// changes, and else stay: gdb writes all registers to change one.
+fn set_x(hart: &mut dyn Inspect, r: u8, value: u64) {
+    if hart.x(r) as u64 != value {
+        hart.set_x(r, i128::from(value as i64) as u128);
+    }
+}
+
 impl SingleRegisterAccess<Tid> for Machine {
     fn read_register(&mut self, tid: Tid, register: Register, buf: &mut [u8]) -> TargetResult<usize, Self> {
         let (size, value) = self.with(tid, move |hart| {
@@ -247,7 +255,7 @@ impl SingleRegisterAccess<Tid> for Machine {
         let value = number(bytes);
         self.with(tid, move |hart| {
             match register {
-                Register::X(r) => hart.set_x(r, value.into()),
+                Register::X(r) => set_x(hart, r, value),
                 Register::Pc => hart.set_pc(value),
                 Register::F(r) => hart.set_f(r, value),
                 Register::Csr(number) => hart.set_csr(number, value).then_some(())?,

@@ -63,7 +63,10 @@ struct Bench {
 }
 
 fn bench() -> Bench {
-    let (control, quit) = machine();
+    bench_with(machine())
+}
+
+fn bench_with((control, quit): (Arc<Control>, Around)) -> Bench {
     let port = CharPort::default();
     port.connect(Arc::new(|| ()));
     start(port.clone(), control.clone()).unwrap();
@@ -78,13 +81,18 @@ fn machine() -> (Arc<Control>, Around) {
 
 /// Two harts with this in their memory, which begin at its start.
 pub(crate) fn machine_with(content: &[(u64, Vec<u8>)]) -> (Arc<Control>, Around) {
+    machine_of("rv64", content)
+}
+
+/// The same of harts of another model.
+fn machine_of(model: &str, content: &[(u64, Vec<u8>)]) -> (Arc<Control>, Around) {
     let mut map = AddressSpace::build();
     map.ram("ram", RAM, 16 * PAGE).unwrap();
     let space = map.finish().unwrap();
     content.iter().for_each(|(at, bytes)| space.write_bytes(*at, bytes).unwrap());
     let clock = Clock::new();
     let config = |id| Config {
-        model: CpuModel::find("rv64").unwrap().clone(),
+        model: CpuModel::find(model).unwrap().clone(),
         id,
         reset_pc: RAM,
         space: space.clone(),
@@ -178,6 +186,21 @@ pub(crate) fn until(mut done: impl FnMut() -> bool) {
         assert!(Instant::now() < end, "it never happened");
         std::thread::sleep(Duration::from_millis(1));
     }
+}
+
+#[test]
+fn of_128_bits_gdb_sees_64_and_leaves_the_others() {
+    let b = bench_with(machine_of("x-rv128", &[])).hello();
+    let x10 = || b.control.while_standing(|harts| harts.with(0, |hart| hart.x(10))).unwrap();
+    b.control.while_standing(|harts| harts.with(0, |hart| hart.set_x(10, 7 << 64 | 9))).unwrap();
+    b.send("g");
+    let all = b.packet();
+    assert_eq!(all.len(), 33 * 16);
+    b.check(&format!("G{all}"), "OK");
+    assert_eq!(x10(), 7 << 64 | 9);
+    b.check("Pa=feffffffffffffff", "OK");
+    assert_eq!(x10(), u128::MAX - 1);
+    b.check("pa", "feffffffffffffff");
 }
 
 #[test]

@@ -121,7 +121,7 @@ pub fn plan(
         return Err("-initrd only allowed with -kernel option".into());
     }
 
-    let firmware = match firmware(options, class)? {
+    let firmware = match firmware(options, class, model)? {
         None => None,
         Some(Source::Builtin(bytes)) => Some(("(built in)".to_owned(), bytes.to_vec())),
         Some(Source::Found(found)) => {
@@ -220,12 +220,18 @@ enum Source {
     Found(Firmware),
 }
 
-fn firmware(options: &BootOptions, class: Class) -> Result<Option<Source>, String> {
+fn firmware(options: &BootOptions, class: Class, model: &CpuModel) -> Result<Option<Source>, String> {
     let bios = match (&options.bios, &options.kernel, options.builtin) {
         (Some(named), ..) => Bios::new(named),
         (None, None, Some(builtin)) => return Ok(Some(Source::Builtin(builtin))),
         (None, ..) => Bios::Default,
     };
+    if bios == Bios::Default && model.xlen > 64 {
+        let xlen = model.xlen;
+        return Err(format!(
+            "there is no firmware of {xlen} bits: -bios none starts without, -bios FILE with another"
+        ));
+    }
     let found = find_firmware(&bios, &options.folders, class).map_err(|why| why.to_string())?;
     Ok(found.map(Source::Found))
 }
