@@ -161,14 +161,15 @@ fn every_object_has_a_place_and_a_type() {
 fn without_kernel_and_firmware_the_monitor_is_there() {
     let checked = param(&Options::default());
     let tree = tree(&checked);
-    let options = BootOptions { builtin: Some(hartwright_board::monitor(64)), ..BootOptions::default() };
+    let monitor = hartwright_board::monitor(64).unwrap();
+    let options = BootOptions { builtin: Some(monitor), ..BootOptions::default() };
     let plan = plan(&checked.spec, &options, tree, model(&checked)).unwrap();
     assert_eq!((plan.start(0), plan.device_tree_at), (0x1000, 0x87e0_0000));
     let frame = Frame::new(checked).ok().unwrap();
     plan.load(&frame.space).unwrap();
-    let mut bytes = vec![0; hartwright_board::monitor(64).len()];
+    let mut bytes = vec![0; monitor.len()];
     frame.space.read_bytes(0x8000_0000, &mut bytes).unwrap();
-    assert_eq!(bytes, hartwright_board::monitor(64));
+    assert_eq!(bytes, monitor);
 }
 
 #[test]
