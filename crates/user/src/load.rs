@@ -44,6 +44,8 @@ pub(crate) struct Loaded {
     pub(crate) header_count: u64,
     /// The address after its last byte.
     pub(crate) end: u64,
+    /// Whether code may run on its stack, which is what a `PT_GNU_STACK` with `PF_X` asks for.
+    pub(crate) stack_runs: bool,
     /// Its interpreter's base and first instruction.
     pub(crate) interpreter: Option<(u64, u64)>,
 }
@@ -137,12 +139,16 @@ fn one(memory: &Memory, path: &Path, place: Option<u64>) -> Result<(Loaded, Opti
         offset.checked_sub(load.p_offset(LE)).is_some_and(|within| within < load.p_filesz(LE))
     };
     let at = loads().find(holds).map_or(0, |load| load.p_vaddr(LE).wrapping_add(offset - load.p_offset(LE)));
+    let runs = |header: &ProgramHeader64<LE>| {
+        header.p_type(LE) == elf::PT_GNU_STACK && header.p_flags(LE).contains(elf::PF_X)
+    };
     let loaded = Loaded {
         base,
         entry: base.wrapping_add(header.e_entry(LE)),
         headers: base.wrapping_add(at),
         header_count: headers.len() as u64,
         end: base + span.1,
+        stack_runs: headers.iter().any(runs),
         interpreter: None,
     };
     let interpreter = headers.iter().find(|header| header.p_type(LE) == elf::PT_INTERP);

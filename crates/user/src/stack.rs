@@ -3,7 +3,7 @@
 use crate::{
     errno::{Failure, refuse},
     load::Loaded,
-    maps::{READ, WRITE},
+    maps::{EXEC, READ, WRITE},
     memory::{Memory, Request, SIZE},
 };
 use hartwright_mem::PAGE;
@@ -43,7 +43,8 @@ pub(crate) fn build(memory: &Memory, contents: &Contents<'_>) -> Result<(u64, Ve
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
     let range = top - size..top;
     let name = Some("[stack]".into());
-    memory.change().map(Request { range, prot: READ | WRITE, flags, file: None, name })?;
+    let prot = READ | WRITE | if program.stack_runs { EXEC } else { 0 };
+    memory.change().map(Request { range, prot, flags, file: None, name })?;
 
     let strings: usize = args.iter().chain(*env).map(|string| string.len() + 1 + 8).sum();
     // Linux's limit for what it copies, and room to begin with.
