@@ -33,7 +33,8 @@ void bench_command(int count, char **word)
         print("no clock: the device tree names no CLINT or no timebase-frequency\n");
         return;
     }
-    u64 before = 0, after = 0, rounds = 0, elapsed;
+    u64 rounds = 0, elapsed;
+    uxl before = 0, after = 0;
     u32 primes = 0, crc = 0;
     bool wrong = false, counted = csr_read(0xb02, &before);
     u64 start = now();
@@ -47,11 +48,11 @@ void bench_command(int count, char **word)
     } while (elapsed < machine.timebase && !interrupted);
     counted = counted && csr_read(0xb02, &after);
     u64 micros = elapsed * 1000000 / machine.timebase;
-    u64 instructions = after - before;
-    print("%lu rounds in %lu.%03lu s, %lu a second\n", rounds, micros / 1000000, micros / 1000 % 1000,
+    uxl instructions = after - before; /* fewer than 2^32 in a second */
+    print("%llu rounds in %llu.%03llu s, %llu a second\n", rounds, micros / 1000000, micros / 1000 % 1000,
           rounds * 1000000 / (micros ? micros : 1));
     if (counted && instructions)
-        print("%lu instructions by minstret, %lu.%lu MIPS\n", instructions, instructions / (micros ? micros : 1),
-              instructions * 10 / (micros ? micros : 1) % 10);
+        print("%lu instructions by minstret, %llu.%llu MIPS\n", instructions, instructions / (micros ? micros : 1),
+              (u64)instructions * 10 / (micros ? micros : 1) % 10);
     print("%u primes, crc %08x: %s\n", primes, crc, wrong ? "WRONG" : "right");
 }

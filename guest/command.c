@@ -26,7 +26,7 @@ bool parse_number(const char *word, u64 *value)
         if (*c == '_')
             continue;
         good = digit_of(*c, base, &digit);
-        fits = fits && *value <= (-1ul - digit) / base;
+        fits = fits && *value <= ((u64)-1 - digit) / base;
         *value = *value * base + digit;
     }
     if (good && fits)
@@ -101,7 +101,7 @@ static void md_command(int count, char **word)
             probe_report();
             return;
         }
-        print("%016lx ", address);
+        print("%0*llx ", XLEN / 4, address);
         for (u32 i = 0; i < 16; i++) {
             if (i < part)
                 print("%s%02x", i == 8 ? "  " : " ", bytes[i]);
@@ -124,7 +124,7 @@ static void peek_command(int count, char **word)
     if (!parse_number(word[1], &address) || (count > 2 && !parse_width(word[2], &width)))
         return;
     if (probe_load(address, width, &value))
-        print("%#lx: %#0*lx\n", address, 2 + 2 * width, value);
+        print("%#llx: %#0*llx\n", address, 2 + 2 * width, value);
     else
         probe_report();
 }
@@ -147,7 +147,7 @@ static void call_command(int count, char **word)
     if (!parse_number(word[1], &address) || (count > 2 && !parse_number(word[2], &argument)))
         return;
     __asm__ volatile("fence.i" ::: "memory");
-    u64 result = ((u64 (*)(u64))address)(argument);
+    uxl result = ((uxl (*)(uxl))(uxl)address)((uxl)argument);
     print("a0 %#lx\n", result);
 }
 
@@ -172,10 +172,10 @@ static void tick_command(int count, char **word)
             continue;
         }
         shown++;
-        print("tick %lu of %lu, mtime %lu\n", shown, wanted, now());
+        print("tick %llu of %llu, mtime %llu\n", shown, wanted, now());
     }
     csr_off(mie, 1ul << IRQ_TIMER);
-    timer_at(-1ul);
+    timer_at((u64)-1);
 }
 
 /* Binary: Ctrl-C is a byte like the others, and a newline stays one byte. */
@@ -215,7 +215,7 @@ static void finish(u32 value)
     }
     for (volatile u32 i = 0; i < 10000000; i++)
         ;
-    print("the finisher at %#lx did nothing\n", machine.finisher);
+    print("the finisher at %#llx did nothing\n", machine.finisher);
 }
 
 static void reset_command(int count, char **word)

@@ -18,7 +18,7 @@ enum { MCR_DTR_RTS_OUT2 = 0x0b, MCR_LOOP = 0x10 };
 static u32 uart_get(u32 number)
 {
     u64 address = machine.uart + ((u64)number << machine.uart_shift);
-    return machine.uart_width == 4 ? read32(address) & 0xff : *(volatile u8 *)address;
+    return machine.uart_width == 4 ? read32(address) & 0xff : *(volatile u8 *)at(address);
 }
 
 static void uart_set(u32 number, u32 value)
@@ -27,7 +27,7 @@ static void uart_set(u32 number, u32 value)
     if (machine.uart_width == 4)
         write32(address, value);
     else
-        *(volatile u8 *)address = (u8)value;
+        *(volatile u8 *)at(address) = (u8)value;
 }
 
 void console_poll(void)
@@ -147,7 +147,7 @@ void print_clean(const char *text, u32 length)
         put(text[i] >= ' ' && text[i] < 0x7f ? text[i] : '.');
 }
 
-/* printf's %s %c %d %u %x with l, #, 0, - and a width. */
+/* printf's %s %c %d %u %x with l, ll, #, 0, - and a width. */
 void print_list(const char *format, va_list arguments)
 {
     for (; *format; format++) {
@@ -155,8 +155,8 @@ void print_list(const char *format, va_list arguments)
             put(*format);
             continue;
         }
-        bool left = false, zero = false, prefix = false, wide = false, negative = false;
-        u32 width = 0;
+        bool left = false, zero = false, prefix = false, negative = false;
+        u32 width = 0, longs = 0;
         for (format++; *format == '-' || *format == '0' || *format == '#'; format++)
             *format == '-' ? (left = true) : *format == '0' ? (zero = true) : (prefix = true);
         if (*format == '*') {
@@ -166,7 +166,7 @@ void print_list(const char *format, va_list arguments)
         for (; *format >= '0' && *format <= '9'; format++)
             width = width * 10 + (u32)(*format - '0');
         for (; *format == 'l'; format++)
-            wide = true;
+            longs++;
         char digits[24];
         char *text = digits + sizeof digits - 1;
         *text = 0;
@@ -176,10 +176,10 @@ void print_list(const char *format, va_list arguments)
         } else if (*format == 'c') {
             *--text = (char)va_arg(arguments, int);
         } else {
-            u64 value = wide ? va_arg(arguments, u64) : va_arg(arguments, u32);
+            u64 value = longs > 1 ? va_arg(arguments, u64) : longs ? va_arg(arguments, uxl) : va_arg(arguments, u32);
             u32 base = *format == 'x' ? 16 : 10;
             if (*format == 'd') {
-                int64_t number = wide ? (int64_t)value : (int32_t)value;
+                int64_t number = longs > 1 ? (int64_t)value : longs ? (long)value : (int32_t)value;
                 negative = number < 0;
                 value = negative ? -(u64)number : (u64)number;
             }

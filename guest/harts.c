@@ -29,13 +29,13 @@ static void find_lowest(void *argument)
 }
 
 /* The lowest hart id of the enabled harts in the tree, or -1: without a tree nobody runs the monitor. */
-u64 lowest_hart(u64 self, const void *tree)
+uxl lowest_hart(uxl self, const void *tree)
 {
-    struct search s = {tree, -1ul};
+    struct search s = {tree, (u64)-1};
     (void)self;
     if (guarded(find_lowest, &s))
-        return -1ul;
-    return s.lowest;
+        return (uxl)-1;
+    return (uxl)s.lowest;
 }
 
 /* ---- serving ---- */
@@ -53,7 +53,7 @@ static u64 msip_of(u64 id)
 }
 
 /* A hart is woken only by the monitor, which has zeroed and filled `machine` by then. */
-void serve(u64 id)
+void serve(uxl id)
 {
     csr_set(mie, 1ul << IRQ_SOFT);
     for (;;) {
@@ -91,14 +91,14 @@ static void ping(const struct hart_info *hart)
             return;
         }
     }
-    print("sleeps; answered a software interrupt after %lu timer ticks\n", now() - start);
+    print("sleeps; answered a software interrupt after %llu timer ticks\n", now() - start);
 }
 
 void harts_command(int count, char **word)
 {
     (void)count, (void)word;
     for (u32 i = 0; i < machine.harts && i < MAX_LISTED; i++) {
-        print("hart %-2lu  ", machine.hart[i].id);
+        print("hart %-2llu  ", machine.hart[i].id);
         if (machine.hart[i].id == machine.boot_hart)
             print("runs this monitor\n");
         else

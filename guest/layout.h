@@ -5,8 +5,9 @@
 #define MAX_HARTS 16       /* harts with an id at or above this sleep for ever */
 #define STACK_SIZE 2048    /* of a hart that only serves the others */
 #define SLOT_SIZE 3584     /* stack, trap stack, struct hart */
-#define HART_PC 256
-#define HART_GUARD 264
-#define HART_SIZE 288      /* a multiple of 16: it is the trap stack's top */
+#define REG (__riscv_xlen / 8)
+#define HART_PC (32 * REG)
+#define HART_GUARD (33 * REG)
+#define HART_SIZE (36 * REG) /* a multiple of 16: it is the trap stack's top */
 
 #endif

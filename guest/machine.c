@@ -176,7 +176,7 @@ void machine_discover(const void *tree, u64 self)
         if (machine.hart[i].id == self)
             machine.mtimecmp = machine.clint + 0x4000 + 8 * clint_slot(&machine.hart[i]);
     if (machine.clint)
-        write64(machine.mtimecmp, -1ul); /* as found it may be due already */
+        write64(machine.mtimecmp, (u64)-1); /* as found it may be due already */
     if (!fdt_reg(first_of("sifive,test0", "sifive,test1"), 0, &machine.finisher, &size))
         machine.finisher = 0;
     find_uart();
@@ -229,7 +229,7 @@ static void introduce_hart(const struct hart_info *hart, bool all)
     if (all)
         print("           all: ");
     else
-        print("           %3lu: ", hart->id);
+        print("           %3llu: ", hart->id);
     const char *isa = fdt_string(hart->cpu, "riscv,isa");
     if (isa) {
         print_isa(isa, LABEL + 5);
@@ -268,7 +268,7 @@ static void introduce_harts(void)
             !equal(fdt_property(machine.hart[0].cpu, "mmu-type"), fdt_property(machine.hart[i].cpu, "mmu-type")) ||
             machine.hart[0].enabled != machine.hart[i].enabled)
             alike = false;
-    print("harts      %u, this is hart %lu", machine.harts, machine.boot_hart);
+    print("harts      %u, this is hart %llu", machine.harts, machine.boot_hart);
     if (machine.timebase)
         print(", timebase %u Hz", machine.timebase);
     print("\n");
@@ -300,7 +300,7 @@ static void print_size(u64 size)
     u32 unit = 0;
     for (; size && !(size & 1023) && unit < 4; unit++)
         size >>= 10;
-    print("%5lu %-3s", size, units[unit]);
+    print("%5llu %-3s", size, units[unit]);
 }
 
 static void introduce_map(void)
@@ -331,7 +331,7 @@ static void introduce_map(void)
         u32 first = 0;
         while (first < compatible.length && compatible.data[first])
             first++;
-        print("  %#0*lx-%#0*lx ", digits + 2, map[i].base, digits + 2, map[i].base + map[i].size - !!map[i].size);
+        print("  %#0*llx-%#0*llx ", digits + 2, map[i].base, digits + 2, map[i].base + map[i].size - !!map[i].size);
         print_size(map[i].size);
         print("  ");
         print_clean(name, length);
@@ -369,8 +369,8 @@ void machine_introduce(void)
         print("\n");
     }
     introduce_map();
-    print("in memory  %#lx-%#lx this monitor, %#lx-%#lx the device tree\n", (u64)_start, (u64)__end - 1, (u64)machine.tree,
-          (u64)machine.tree + fdt_size() - 1);
+    print("in memory  %#lx-%#lx this monitor, %#lx-%#lx the device tree\n", (uxl)_start, (uxl)__end - 1, (uxl)machine.tree,
+          (uxl)machine.tree + fdt_size() - 1);
     if (!machine.plic)
         print("note       no PLIC line for the UART: the keyboard is polled\n");
 }

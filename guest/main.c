@@ -1,10 +1,10 @@
 /* The monitor of the first hart: find out, introduce, then read and run lines. */
 #include "monitor.h"
 
-void monitor(u64 self, const void *tree);
+void monitor(uxl self, const void *tree);
 
 struct start {
-    u64 self;
+    uxl self;
     const void *tree;
 };
 
@@ -48,7 +48,7 @@ static void attempt(void (*work)(void *), void *argument)
     }
 }
 
-void monitor(u64 self, const void *tree)
+void monitor(uxl self, const void *tree)
 {
     struct start s = {self, tree};
     attempt(begin, &s);

@@ -12,7 +12,9 @@
 typedef uint8_t u8;
 typedef uint16_t u16;
 typedef uint32_t u32;
-typedef uint64_t u64;
+typedef unsigned long long u64;
+typedef unsigned long uxl; /* as wide as a register, and an address */
+#define XLEN __riscv_xlen
 
 /* ---- fdt.c: a reader of flattened device trees that believes nothing ---- */
 
@@ -93,38 +95,38 @@ bool read_line(char *line, u32 size);           /* false: aborted by Ctrl-C */
 /* ---- trap.c: traps, guards and interrupts ---- */
 
 struct hart {
-    u64 x[32];
-    u64 pc;
-    u64 guard;        /* stack pointer of the innermost guard, or 0 */
-    u64 cause, value; /* of the last exception */
+    uxl x[32];
+    uxl pc;
+    uxl guard;        /* stack pointer of the innermost guard, or 0 */
+    uxl cause, value; /* of the last exception */
 };
 
 struct trapped {
     bool any;
-    u64 cause, pc, value;
-    u64 x[32];
+    uxl cause, pc, value;
+    uxl x[32];
 };
 
 extern struct trapped last_trap; /* the last one that no probe asked for */
 extern volatile u64 ticks;       /* timer interrupts seen */
 
 int guarded(void (*work)(void *), void *argument);
-void snapshot(u64 x[32]);
+void snapshot(uxl x[32]);
 void trap(struct hart *hart);
-const char *cause_name(u64 cause);
-void print_trap(u64 cause, u64 pc, u64 value);
+const char *cause_name(uxl cause);
+void print_trap(uxl cause, uxl pc, uxl value);
 bool probe_load(u64 address, u32 width, u64 *value);  /* false: it trapped, see probe_report */
 bool probe_store(u64 address, u32 width, u64 value);
 void probe_report(void);                              /* says how the last probe failed */
-bool csr_read(u32 number, u64 *value);                /* false: it trapped */
+bool csr_read(u32 number, uxl *value);               /* false: it trapped */
 
 u64 now(void);          /* mtime, or 0 */
 void timer_at(u64 when); /* mtimecmp of this hart */
 
 /* ---- harts.c: the other harts ---- */
 
-u64 lowest_hart(u64 self, const void *tree);
-void serve(u64 id);
+uxl lowest_hart(uxl self, const void *tree);
+void serve(uxl id);
 void sleep(void) __attribute__((noreturn));
 void harts_command(int count, char **word);
 
@@ -143,10 +145,10 @@ u32 distance(const char *a, const char *b); /* edits from one to the other */
 
 /* ---- in line ---- */
 
-#define csr_get(name) ({ u64 v_; __asm__ volatile("csrr %0, " #name : "=r"(v_)); v_; })
-#define csr_set(name, v) __asm__ volatile("csrw " #name ", %0" ::"r"((u64)(v)))
-#define csr_on(name, v) __asm__ volatile("csrs " #name ", %0" ::"r"((u64)(v)))
-#define csr_off(name, v) __asm__ volatile("csrc " #name ", %0" ::"r"((u64)(v)))
+#define csr_get(name) ({ uxl v_; __asm__ volatile("csrr %0, " #name : "=r"(v_)); v_; })
+#define csr_set(name, v) __asm__ volatile("csrw " #name ", %0" ::"r"((uxl)(v)))
+#define csr_on(name, v) __asm__ volatile("csrs " #name ", %0" ::"r"((uxl)(v)))
+#define csr_off(name, v) __asm__ volatile("csrc " #name ", %0" ::"r"((uxl)(v)))
 
 #define MSTATUS_MIE (1ul << 3)
 #define MSTATUS_MPP (3ul << 11)
@@ -154,9 +156,15 @@ u32 distance(const char *a, const char *b); /* edits from one to the other */
 #define IRQ_TIMER 7
 #define IRQ_EXTERNAL 11
 
-static inline void write32(u64 address, u32 value) { *(volatile u32 *)address = value; }
-static inline u32 read32(u64 address) { return *(volatile u32 *)address; }
-static inline void write64(u64 address, u64 value) { *(volatile u64 *)address = value; }
-static inline u64 read64(u64 address) { return *(volatile u64 *)address; }
+static inline volatile void *at(u64 address) { return (volatile void *)(uxl)address; }
+static inline void write32(u64 address, u32 value) { *(volatile u32 *)at(address) = value; }
+static inline u32 read32(u64 address) { return *(volatile u32 *)at(address); }
+#if XLEN == 32
+static inline void write64(u64 address, u64 value) { write32(address, (u32)value), write32(address + 4, (u32)(value >> 32)); }
+static inline u64 read64(u64 address) { return read32(address) | (u64)read32(address + 4) << 32; }
+#else
+static inline void write64(u64 address, u64 value) { *(volatile u64 *)at(address) = value; }
+static inline u64 read64(u64 address) { return *(volatile u64 *)at(address); }
+#endif
 
 #endif

@@ -6,9 +6,9 @@ static const char gpr[32][5] = {
     "a6",   "a7", "s2", "s3", "s4",  "s5",  "s6", "s7", "s8", "s9", "s10", "s11", "t3", "t4", "t5", "t6",
 };
 
-static void explain_misa(u64 v)
+static void explain_misa(uxl v)
 {
-    print(" rv%u", 16u << (v >> 62));
+    print(" rv%u", 16u << (v >> (XLEN - 2)));
     for (u32 i = 0; i < 26; i++)
         if (v >> i & 1)
             put((char)('a' + i));
@@ -19,18 +19,22 @@ struct bit {
     u8 at;
 };
 
-static void explain_bits(u64 v, const struct bit *bits, u32 count)
+static void explain_bits(uxl v, const struct bit *bits, u32 count)
 {
     for (u32 i = 0; i < count; i++)
         if (v >> bits[i].at & 1)
             print(" %s", bits[i].name);
 }
 
-static void explain_mstatus(u64 v)
+static void explain_mstatus(uxl v)
 {
     static const struct bit bits[] = {
         {"SIE", 1},  {"MIE", 3},  {"SPIE", 5}, {"UBE", 6},  {"MPIE", 7}, {"SPP", 8},  {"MPRV", 17}, {"SUM", 18},
-        {"MXR", 19}, {"TVM", 20}, {"TW", 21},  {"TSR", 22}, {"SBE", 36}, {"MBE", 37}, {"SD", 63},
+        {"MXR", 19}, {"TVM", 20}, {"TW", 21},  {"TSR", 22}, {"SD", XLEN - 1},
+#if XLEN > 32
+        {"SBE", 36}, {"MBE", 37},
+#endif
+   
     };
     static const char modes[4][2] = {"U", "S", "-", "M"};
     static const char states[4][8] = {"off", "initial", "clean", "dirty"};
@@ -38,7 +42,7 @@ static void explain_mstatus(u64 v)
     print(" MPP=%s FS=%s VS=%s", modes[v >> 11 & 3], states[v >> 13 & 3], states[v >> 9 & 3]);
 }
 
-static void explain_interrupts(u64 v)
+static void explain_interrupts(uxl v)
 {
     static const struct bit bits[] = {
         {"SSI", 1}, {"VSSI", 2}, {"MSI", 3}, {"STI", 5}, {"VSTI", 6}, {"MTI", 7},
@@ -47,19 +51,23 @@ static void explain_interrupts(u64 v)
     explain_bits(v, bits, sizeof bits / sizeof *bits);
 }
 
-static void explain_cause(u64 v)
+static void explain_cause(uxl v)
 {
     if (v)
         print(" %s", cause_name(v));
 }
 
-static void explain_satp(u64 v)
+static void explain_satp(uxl v)
 {
+#if XLEN == 32
+    print(" %s asid %lu root %#llx", v >> 31 ? "Sv32" : "bare", v >> 22 & 0x1ff, (u64)(v & 0x3fffff) << 12);
+#else
     static const char modes[16][6] = {"bare", [8] = "Sv39", "Sv48", "Sv57", "Sv64"};
     print(" %s asid %lu root %#lx", modes[v >> 60], v >> 44 & 0xffff, v << 20 >> 8);
+#endif
 }
 
-static void explain_tvec(u64 v)
+static void explain_tvec(uxl v)
 {
     print((v & 3) == 1 ? " vectored" : " direct");
 }
@@ -68,7 +76,7 @@ static void explain_tvec(u64 v)
 static const struct csr {
     char name[14];
     u16 number;
-    void (*explain)(u64 value);
+    void (*explain)(uxl value);
 } csrs[] = {
     {"mvendorid", 0xf11, NULL},
     {"marchid", 0xf12, NULL},
@@ -108,9 +116,9 @@ static const struct csr {
 };
 enum { CSRS = sizeof csrs / sizeof *csrs };
 
-static void print_csr(const struct csr *csr, u64 value)
+static void print_csr(const struct csr *csr, uxl value)
 {
-    print("%-13s %016lx", csr->name, value);
+    print("%-13s %0*lx", csr->name, XLEN / 4, value);
     if (csr->explain)
         csr->explain(value);
     print("\n");
@@ -118,11 +126,11 @@ static void print_csr(const struct csr *csr, u64 value)
 
 static void print_one(const char *name)
 {
-    u64 x[32], value;
+    uxl x[32], value;
     snapshot(x);
     for (u32 i = 0; i < 32; i++) {
         if (same(name, gpr[i])) {
-            print("%-13s %016lx\n", name, last_trap.any ? last_trap.x[i] : x[i]);
+            print("%-13s %0*lx\n", name, XLEN / 4, last_trap.any ? last_trap.x[i] : x[i]);
             return;
         }
     }
@@ -141,14 +149,14 @@ static void print_one(const char *name)
     if (number > 0xfff)
         print("`%s` is no CSR number: they end at 0xfff\n", name);
     else if (csr_read((u32)number, &value))
-        print("csr %#05lx     %016lx\n", number, value);
+        print("csr %#05llx     %0*lx\n", number, XLEN / 4, value);
     else
-        print("csr %#lx is not there: reading it is an illegal instruction\n", number);
+        print("csr %#llx is not there: reading it is an illegal instruction\n", number);
 }
 
 void regs_command(int count, char **word)
 {
-    u64 x[32], value;
+    uxl x[32], value;
     if (count > 1) {
         for (int i = 1; i < count; i++)
             print_one(word[i]);
@@ -160,7 +168,7 @@ void regs_command(int count, char **word)
         print_trap(last_trap.cause, last_trap.pc, last_trap.value);
     }
     for (u32 i = 0; i < 32; i++)
-        print("%-4s %016lx%s", gpr[i], last_trap.any ? last_trap.x[i] : x[i], i % 4 == 3 ? "\n" : "  ");
+        print("%-4s %0*lx%s", gpr[i], XLEN / 4, last_trap.any ? last_trap.x[i] : x[i], i % 4 == 3 ? "\n" : "  ");
     bool missing = false;
     for (u32 i = 0; i < CSRS; i++) {
         if (csr_read(csrs[i].number, &value))

@@ -6,6 +6,14 @@
 
 #include "layout.h"
 
+#if __riscv_xlen == 32
+#define STORE sw
+#define LOAD lw
+#else
+#define STORE sd
+#define LOAD ld
+#endif
+
         .section .text.start, "ax"
         .globl  _start
 _start:
@@ -27,7 +35,7 @@ _start:
         add     t2, t1, t0
         addi    t2, t2, -HART_SIZE              /* t2: struct hart, at the top of the slot */
         csrw    mscratch, t2
-        sd      zero, HART_GUARD(t2)
+        STORE   zero, HART_GUARD(t2)
         li      t0, STACK_SIZE
         add     sp, t1, t0
         csrr    s0, mhartid
@@ -41,8 +49,8 @@ _start:
 first:  la      t0, __bss_start                 /* stacks and slots lie behind __bss_end: others stand on theirs already */
         la      t1, __bss_end
 1:      bgeu    t0, t1, 2f
-        sd      zero, 0(t0)
-        addi    t0, t0, 8
+        STORE   zero, 0(t0)
+        addi    t0, t0, REG
         j       1b
 2:      la      sp, __main_stack_top
         mv      a0, s0
@@ -59,13 +67,13 @@ sleep:  csrw    mie, zero
 trap_entry:
         csrrw   sp, mscratch, sp
         .irp    n, 1,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31
-        sd      x\n, 8*\n(sp)
+        STORE   x\n, REG*\n(sp)
         .endr
         csrrw   t0, mscratch, sp                /* mscratch is right again: a handler may itself be guarded */
-        sd      t0, 8*2(sp)
-        sd      zero, 0(sp)
+        STORE   t0, 2*REG(sp)
+        STORE   zero, 0(sp)
         csrr    t0, mepc
-        sd      t0, HART_PC(sp)
+        STORE   t0, HART_PC(sp)
         .option push
         .option norelax
         la      gp, __global_pointer$           /* foreign code (the call command) may have changed it */
@@ -73,36 +81,36 @@ trap_entry:
         mv      a0, sp
         call    trap
         csrr    sp, mscratch
-        ld      t0, HART_PC(sp)
+        LOAD    t0, HART_PC(sp)
         csrw    mepc, t0
         .irp    n, 1,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31
-        ld      x\n, 8*\n(sp)
+        LOAD    x\n, REG*\n(sp)
         .endr
-        ld      sp, 8*2(sp)
+        LOAD    sp, 2*REG(sp)
         mret
 
 /* int guarded(void (*work)(void *), void *argument): calls work(argument); 0 when it returned, 1 when a trap ended it.
  * Guards nest; `trap` ends the innermost one by resuming at guard_unwind with sp as it was here. */
         .globl  guarded
 guarded:
-        addi    sp, sp, -128
-        sd      ra, 0(sp)
-        sd      s0, 8(sp)
-        sd      s1, 16(sp)
-        sd      s2, 24(sp)
-        sd      s3, 32(sp)
-        sd      s4, 40(sp)
-        sd      s5, 48(sp)
-        sd      s6, 56(sp)
-        sd      s7, 64(sp)
-        sd      s8, 72(sp)
-        sd      s9, 80(sp)
-        sd      s10, 88(sp)
-        sd      s11, 96(sp)
+        addi    sp, sp, -16*REG
+        STORE   ra, 0(sp)
+        STORE   s0, 1*REG(sp)
+        STORE   s1, 2*REG(sp)
+        STORE   s2, 3*REG(sp)
+        STORE   s3, 4*REG(sp)
+        STORE   s4, 5*REG(sp)
+        STORE   s5, 6*REG(sp)
+        STORE   s6, 7*REG(sp)
+        STORE   s7, 8*REG(sp)
+        STORE   s8, 9*REG(sp)
+        STORE   s9, 10*REG(sp)
+        STORE   s10, 11*REG(sp)
+        STORE   s11, 12*REG(sp)
         csrr    t0, mscratch
-        ld      t1, HART_GUARD(t0)
-        sd      t1, 104(sp)
-        sd      sp, HART_GUARD(t0)
+        LOAD    t1, HART_GUARD(t0)
+        STORE   t1, 13*REG(sp)
+        STORE   sp, HART_GUARD(t0)
         mv      t0, a0
         mv      a0, a1
         jalr    t0
@@ -110,29 +118,29 @@ guarded:
         .globl  guard_unwind
 guard_unwind:
         csrr    t0, mscratch
-        ld      t1, 104(sp)
-        sd      t1, HART_GUARD(t0)
-        ld      ra, 0(sp)
-        ld      s0, 8(sp)
-        ld      s1, 16(sp)
-        ld      s2, 24(sp)
-        ld      s3, 32(sp)
-        ld      s4, 40(sp)
-        ld      s5, 48(sp)
-        ld      s6, 56(sp)
-        ld      s7, 64(sp)
-        ld      s8, 72(sp)
-        ld      s9, 80(sp)
-        ld      s10, 88(sp)
-        ld      s11, 96(sp)
-        addi    sp, sp, 128
+        LOAD    t1, 13*REG(sp)
+        STORE   t1, HART_GUARD(t0)
+        LOAD    ra, 0(sp)
+        LOAD    s0, 1*REG(sp)
+        LOAD    s1, 2*REG(sp)
+        LOAD    s2, 3*REG(sp)
+        LOAD    s3, 4*REG(sp)
+        LOAD    s4, 5*REG(sp)
+        LOAD    s5, 6*REG(sp)
+        LOAD    s6, 7*REG(sp)
+        LOAD    s7, 8*REG(sp)
+        LOAD    s8, 9*REG(sp)
+        LOAD    s9, 10*REG(sp)
+        LOAD    s10, 11*REG(sp)
+        LOAD    s11, 12*REG(sp)
+        addi    sp, sp, 16*REG
         ret
 
-/* void snapshot(u64 registers[32]): the caller's general registers, ra being where it will go on. */
+/* void snapshot(uxl registers[32]): the caller's general registers, ra being where it will go on. */
         .globl  snapshot
 snapshot:
-        sd      zero, 0(a0)
+        STORE   zero, 0(a0)
         .irp    n, 1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31
-        sd      x\n, 8*\n(a0)
+        STORE   x\n, REG*\n(a0)
         .endr
         ret

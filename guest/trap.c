@@ -13,7 +13,7 @@ static inline struct hart *this_hart(void)
 }
 
 /* Machine cause codes, Privileged Architecture 3.1.15. */
-const char *cause_name(u64 cause)
+const char *cause_name(uxl cause)
 {
     static const char exceptions[20][32] = {
         "instruction address misaligned", "instruction access fault", "illegal instruction", "breakpoint",
@@ -27,14 +27,14 @@ const char *cause_name(u64 cause)
         [5] = "supervisor timer interrupt",    [7] = "machine timer interrupt",
         [9] = "supervisor external interrupt", [11] = "machine external interrupt",
     };
-    if (cause >> 63) {
-        u64 line = cause << 1 >> 1;
+    if (cause >> (XLEN - 1)) {
+        uxl line = cause << 1 >> 1;
         return line < 12 && interrupts[line][0] ? interrupts[line] : "another interrupt";
     }
     return cause < 20 ? exceptions[cause] : "another exception";
 }
 
-void print_trap(u64 cause, u64 pc, u64 value)
+void print_trap(uxl cause, uxl pc, uxl value)
 {
     print("%s, mcause %#lx, mepc %#lx, mtval %#lx\n", cause_name(cause), cause, pc, value);
 }
@@ -42,9 +42,9 @@ void print_trap(u64 cause, u64 pc, u64 value)
 /* Called by trap_entry on the hart's trap stack; what it leaves in *hart is where and with what the hart goes on. */
 void trap(struct hart *hart)
 {
-    u64 cause = csr_get(mcause);
-    if (cause >> 63) {
-        u64 line = cause << 1 >> 1;
+    uxl cause = csr_get(mcause);
+    if (cause >> (XLEN - 1)) {
+        uxl line = cause << 1 >> 1;
         if (line == IRQ_EXTERNAL && machine.plic) {
             console_interrupt();
         } else if (line == IRQ_TIMER && machine.clint) {
@@ -67,7 +67,7 @@ void trap(struct hart *hart)
         for (u32 i = 0; i < 32; i++)
             last_trap.x[i] = hart->x[i];
     }
-    hart->pc = (u64)guard_unwind;
+    hart->pc = (uxl)guard_unwind;
     hart->x[2] = hart->guard;
     hart->x[10] = 1;
     csr_on(mstatus, MSTATUS_MPP);
@@ -85,10 +85,10 @@ static void load(void *argument)
     struct access *a = argument;
     switch (a->width) {
     case 1:
-        a->value = *(volatile u8 *)a->address;
+        a->value = *(volatile u8 *)at(a->address);
         break;
     case 2:
-        a->value = *(volatile u16 *)a->address;
+        a->value = *(volatile u16 *)at(a->address);
         break;
     case 4:
         a->value = read32(a->address);
@@ -103,10 +103,10 @@ static void store(void *argument)
     struct access *a = argument;
     switch (a->width) {
     case 1:
-        *(volatile u8 *)a->address = (u8)a->value;
+        *(volatile u8 *)at(a->address) = (u8)a->value;
         break;
     case 2:
-        *(volatile u16 *)a->address = (u16)a->value;
+        *(volatile u16 *)at(a->address) = (u16)a->value;
         break;
     case 4:
         write32(a->address, (u32)a->value);
@@ -149,7 +149,7 @@ void probe_report(void)
 
 struct csr_access {
     u32 number;
-    u64 value;
+    uxl value;
 };
 
 static u32 csr_code[2];
@@ -160,10 +160,10 @@ static void read_csr(void *argument)
     csr_code[0] = a->number << 20 | 0x2573; /* csrr a0, number */
     csr_code[1] = 0x8067;                   /* ret */
     __asm__ volatile("fence.i" ::: "memory");
-    a->value = ((u64 (*)(void))csr_code)();
+    a->value = ((uxl (*)(void))csr_code)();
 }
 
-bool csr_read(u32 number, u64 *value)
+bool csr_read(u32 number, uxl *value)
 {
     struct csr_access a = {number, 0};
     bool done = probe(read_csr, &a);
@@ -173,17 +173,33 @@ bool csr_read(u32 number, u64 *value)
 
 /* ---- time ---- */
 
+/* At 32 bits the halves are read one by one, and again if the low one wrapped meanwhile. */
 u64 now(void)
 {
-    u64 time = 0;
-    if (machine.clint)
+    uxl low = 0, high = 0, again = 0;
+    if (machine.clint && XLEN == 64)
         return read64(machine.clint + 0xbff8);
-    csr_read(0xc01, &time);
-    return time;
+    do {
+        if (machine.clint) {
+            high = read32(machine.clint + 0xbffc);
+            low = read32(machine.clint + 0xbff8);
+            again = read32(machine.clint + 0xbffc);
+        } else {
+            if (!csr_read(0xc01, &low) || XLEN == 64)
+                return low;
+            if (!csr_read(0xc81, &high) || !csr_read(0xc01, &low) || !csr_read(0xc81, &again))
+                return 0;
+        }
+    } while (high != again);
+    return (u64)high << 32 | low;
 }
 
+/* In halves, no value in between may be one that has passed. */
 void timer_at(u64 when)
 {
-    if (machine.clint)
-        write64(machine.mtimecmp, when);
+    if (!machine.clint)
+        return;
+    if (XLEN == 32)
+        write32(machine.mtimecmp + 4, ~0u);
+    write64(machine.mtimecmp, when);
 }

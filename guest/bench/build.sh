@@ -1,11 +1,11 @@
 #!/bin/sh
 # Builds CoreMark for the bare machine: guest/bench/build.sh COREMARK_SOURCES OUTPUT.elf
-# ITERATIONS (3000) and MARCH (rv64gc) may be set. The raw image is written beside the ELF as OUTPUT.elf.bin.
+# ITERATIONS (3000), MARCH (rv64gc) and MABI (lp64d) may be set; for 32 bits MARCH=rv32imac_zicsr_zifencei MABI=ilp32. The raw image is written beside the ELF as OUTPUT.elf.bin.
 set -eu
 sources=$(cd "$1" && pwd)
 output=$(realpath "$2")
 iterations=${ITERATIONS:-3000}
-flags="-O2 -march=${MARCH:-rv64gc} -mabi=lp64d"
+flags="-O2 -march=${MARCH:-rv64gc} -mabi=${MABI:-lp64d}"
 cross=${CROSS_COMPILE:-riscv64-linux-gnu-}
 cd "$(dirname "$0")/.."
 
@@ -17,7 +17,7 @@ sed '/must not have initialised/d' monitor.ld >"$output.ld"
     -ffreestanding -fno-builtin -fno-pic -fno-stack-protector -fno-tree-loop-distribute-patterns \
     -fno-asynchronous-unwind-tables -ffunction-sections -fdata-sections -ffile-prefix-map="$sources"=coremark \
     -nostdlib -static -Wl,--build-id=none -Wl,--gc-sections -Wl,--no-warn-rwx-segments -Wl,-T,"$output.ld" \
-    start.S bench/core_portme.c machine.c fdt.c console.c trap.c harts.c text.c \
+    start.S bench/core_portme.c machine.c fdt.c console.c trap.c harts.c text.c wide.c \
     "$sources"/core_list_join.c "$sources"/core_main.c "$sources"/core_matrix.c "$sources"/core_state.c "$sources"/core_util.c \
     -o "$output"
 rm -f "$output.ld"

@@ -18,7 +18,7 @@ volatile ee_s32 seed5_volatile = 0;
 ee_u32 default_num_contexts = 1;
 
 int main(void);
-void monitor(u64 self, const void *tree);
+void monitor(uxl self, const void *tree);
 
 static u64 started, stopped, retired_before, retired_after;
 static bool wrong;
@@ -59,9 +59,9 @@ void portable_fini(core_portable *p)
     if (!micros)
         micros = 1;
     u64 milli_rate = (u64)ITERATIONS * 1000000000 / micros;
-    print("time             : %lu.%06lu s by mtime\n", micros / 1000000, micros % 1000000);
-    print("rate             : %lu.%03lu iterations a second\n", milli_rate / 1000, milli_rate % 1000);
-    print("instructions     : %lu by minstret, %lu.%lu MIPS\n", retired, retired / micros, retired * 10 / micros % 10);
+    print("time             : %llu.%06llu s by mtime\n", micros / 1000000, micros % 1000000);
+    print("rate             : %llu.%03llu iterations a second\n", milli_rate / 1000, milli_rate % 1000);
+    print("instructions     : %llu by minstret, %llu.%llu MIPS\n", retired, retired / micros, retired * 10 / micros % 10);
 }
 
 /* CoreMark reports a wrong checksum only as text, so the text decides how the machine ends. */
@@ -83,7 +83,7 @@ static void everything(void *argument)
     main();
 }
 
-void monitor(u64 self, const void *tree)
+void monitor(uxl self, const void *tree)
 {
     machine_discover(tree, self);
     if (!machine.uart || !machine.finisher || !machine.timebase)
