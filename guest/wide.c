@@ -12,6 +12,7 @@ union halves {
 
 u64 __lshrdi3(u64 value, int by);
 u64 __ashldi3(u64 value, int by);
+long long __ashrdi3(long long value, int by);
 u64 __udivdi3(u64 value, u64 by);
 u64 __umoddi3(u64 value, u64 by);
 long long __moddi3(long long value, long long by);
@@ -40,6 +41,12 @@ u64 __ashldi3(u64 value, int by)
         v.low <<= by;
     }
     return v.whole;
+}
+
+long long __ashrdi3(long long value, int by)
+{
+    u64 shifted = __lshrdi3((u64)value, by);
+    return (long long)(value < 0 && by ? shifted | ~__lshrdi3(~0ull, by) : shifted);
 }
 
 /* Bit by bit, as on paper. */

@@ -38,6 +38,11 @@ impl Launch {
         Launch { program: program(), called: None, arguments: Vec::new() }
     }
 
+    /// Another program, to compare with.
+    pub fn of(program: PathBuf) -> Launch {
+        Launch { program, called: None, arguments: Vec::new() }
+    }
+
     /// Our `param`, or the peer's `virt`, with its console on standard input and output.
     #[track_caller]
     pub fn machine() -> Launch {

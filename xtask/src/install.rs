@@ -52,7 +52,8 @@ const GENERATED: [(&str, &str, &str); 4] = [
 const PROGRAM: &str = "hartwright";
 
 /// Links under which the program is the system emulator.
-const NAMES: [&str; 2] = ["hartwright-system-riscv64", "qemu-system-riscv64"];
+const NAMES: [&str; 4] =
+    ["hartwright-system-riscv64", "hartwright-system-riscv32", "qemu-system-riscv64", "qemu-system-riscv32"];
 
 /// The program's own account of its options, as a `what`.
 fn generate(program: &Path, what: &str) -> Result<Vec<u8>> {

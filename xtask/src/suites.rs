@@ -195,7 +195,7 @@ fn whole_machines(full: bool, targets: &[&str]) -> Command {
 }
 
 /// Compilers of other versions write other bytes, so only the bytes of the one that wrote
-/// `guest/monitor.bin` and `guest/rv128/` are compared.
+/// `guest/monitor.bin`, `guest/monitor32.bin` and `guest/rv128/` are compared.
 fn firmware(_: bool) -> Result<Count> {
     let folder = workspace().join("guest");
     let version = Command::new("riscv64-linux-gnu-gcc").arg("-dumpfullversion").output();
@@ -203,16 +203,21 @@ fn firmware(_: bool) -> Result<Count> {
     let version = first_line(&String::from_utf8_lossy(&version.stdout));
     let built = target().join("guest");
     fs::create_dir_all(&built)?;
-    for (script, output) in [("build.sh", built.join("monitor.bin")), ("rv128/build.sh", built.clone())] {
-        let (succeeded, _) = watch(Command::new("sh").arg(folder.join(script)).arg(output))?;
-        ensure!(succeeded, "guest/{script} failed");
+    for (script, xlen, output) in [
+        ("build.sh", "64", built.join("monitor.bin")),
+        ("build.sh", "32", built.join("monitor32.bin")),
+        ("rv128/build.sh", "128", built.clone()),
+    ] {
+        let mut build = Command::new("sh");
+        let (succeeded, _) = watch(build.arg(folder.join(script)).arg(output).env("XLEN", xlen))?;
+        ensure!(succeeded, "XLEN={xlen} guest/{script} failed");
     }
     if version != FIRMWARE_GCC {
         let note = format!("built by gcc {version}, so not compared with what gcc {FIRMWARE_GCC} made");
         return Ok(Count { note, ..Count::one(true) });
     }
     let programs = ["fibonacci", "table", "copy", "dforms", "narrow"].map(|name| format!("rv128/{name}.bin"));
-    for file in ["monitor.bin".to_owned()].into_iter().chain(programs) {
+    for file in ["monitor.bin", "monitor32.bin"].map(String::from).into_iter().chain(programs) {
         let committed = folder.join(&file);
         let made = built.join(committed.file_name().unwrap_or_default());
         let same = fs::read(made)? == fs::read(committed).with_context(|| format!("guest/{file}"))?;
@@ -221,7 +226,7 @@ fn firmware(_: bool) -> Result<Count> {
     Ok(Count::one(true))
 }
 
-/// The compiler that made the committed `guest/monitor.bin`.
+/// The compiler that made the committed `guest/monitor.bin` and `guest/monitor32.bin`.
 const FIRMWARE_GCC: &str = "12.2.0";
 
 fn deny(full: bool) -> Result<Count> {

@@ -35,7 +35,13 @@ fn says(program: &Path, words: &[&str]) -> String {
 #[test]
 fn what_is_installed_works_under_each_of_its_names() {
     let prefix = installed();
-    for name in ["hartwright", "hartwright-system-riscv64", "qemu-system-riscv64"] {
+    for name in [
+        "hartwright",
+        "hartwright-system-riscv64",
+        "qemu-system-riscv64",
+        "hartwright-system-riscv32",
+        "qemu-system-riscv32",
+    ] {
         let machines = says(&prefix.join("bin").join(name), &["-machine", "help"]);
         assert!(machines.starts_with("Supported machines are:\nparam "), "{name}: {machines}");
         let page = fs::read_to_string(prefix.join(format!("share/man/man1/{name}.1")));

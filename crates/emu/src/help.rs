@@ -16,7 +16,13 @@ pub enum Format {
 }
 
 /// All names that the completions are for.
-const PROGRAMS: [&str; 3] = ["hartwright", "hartwright-system-riscv64", "qemu-system-riscv64"];
+const PROGRAMS: [&str; 5] = [
+    "hartwright",
+    "hartwright-system-riscv64",
+    "hartwright-system-riscv32",
+    "qemu-system-riscv64",
+    "qemu-system-riscv32",
+];
 
 const PURPOSE: &str = "a RISC-V machine in a program";
 
@@ -97,7 +103,8 @@ fn man() -> String {
     let mut text = format!(
         ".TH HARTWRIGHT 1 \"\" \"hartwright {version}\"\n.SH NAME\nhartwright \\- {PURPOSE}\n\
          .SH SYNOPSIS\n.B hartwright\n\\-machine NAME [options]\n.SH DESCRIPTION\n\
-         Through links named hartwright\\-system\\-riscv64 or qemu\\-system\\-riscv64 it is the same program.\n\
+         Through links named hartwright\\-system\\-riscv64 or qemu\\-system\\-riscv64 it is the same program; through \
+         those that end in riscv32 its harts have 32 bits.\n\
          An option may begin with one dash or two. In values, a doubled comma is a comma.\n.SH EXAMPLES\n"
     );
     for (line, what) in FIRST_STEPS {

@@ -1,0 +1,18 @@
+/* What the programs share. */
+#ifndef PROGRAMS_H
+#define PROGRAMS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef uint8_t u8;
+typedef uint32_t u32;
+typedef uint64_t u64;
+
+void *memset(void *to, int byte, size_t count);
+void *memcpy(void *restrict to, const void *restrict from, size_t count);
+void say(const char *what, u64 value);
+void floats(void);
+void atomics(void);
+
+#endif
