@@ -156,7 +156,12 @@ fn doctests(_: bool) -> Result<Count> {
 }
 
 fn build(_: bool) -> Result<Count> {
-    Ok(Count::one(watch(cargo().args(["build", "--release", "--package", "hartwright"]))?.0))
+    // One by one, as those build them who need only one: together they might share features, and be built twice.
+    let mut built = true;
+    for package in ["hartwright", "hartwright-user"] {
+        built &= watch(cargo().args(["build", "--release", "--package", package]))?.0;
+    }
+    Ok(Count::one(built))
 }
 
 fn machines(full: bool) -> Result<Count> {
