@@ -1,6 +1,7 @@
 //! The project's own chores: fetching guests, running every test, installing, measuring.
 #![forbid(unsafe_code)]
 
+pub mod battery;
 pub mod bench;
 pub mod cache;
 pub mod debian;

@@ -1,6 +1,6 @@
 //! `cargo xtask test`: everything that must hold, suite after suite, with time and counts.
 
-use crate::{cargo, debian, guests, programs, target, workspace};
+use crate::{battery, cargo, debian, guests, programs, target, workspace};
 use anyhow::{Context, Result, bail, ensure};
 use std::{
     fs,
@@ -36,6 +36,7 @@ const SUITES: &[Suite] = &[
     Suite { name: "docs",     about: "the documentation builds, its links lead somewhere",       full: false, run: docs },
     Suite { name: "build",    about: "the release builds: machines and installing use it",       full: false, run: build },
     Suite { name: "unit",     about: "tests of the crates, and of the house rules",              full: false, run: unit },
+    Suite { name: "battery",  about: "every instruction against QEMU; prints a table by row",    full: false, run: run_battery },
     Suite { name: "doctests", about: "the documentation's examples",                             full: false, run: doctests },
     Suite { name: "machines", about: "whole machines: firmware, U-Boot, Linux, consoles",        full: false, run: machines },
     Suite { name: "programs", about: "c-torture, csmith, QEMU's tests/tcg: ours beside QEMU 11",   full: false, run: run_programs },
@@ -141,13 +142,43 @@ fn docs(_: bool) -> Result<Count> {
     Ok(Count::one(watch(cargo().args(arguments).env("RUSTDOCFLAGS", "-D warnings"))?.0))
 }
 
+/// All tests but the battery's, which has a suite of its own.
 fn unit(_: bool) -> Result<Count> {
     let mut command = cargo();
+    let all = ["--no-fail-fast", "--workspace", "--exclude", "hartwright-tests"];
     match debian::has_program("cargo-nextest") {
-        true => command.args(["nextest", "run", "--no-tests=pass"]),
-        false => command.args(["test", "--lib", "--bins", "--tests"]),
+        true => command
+            .args(["nextest", "run", "--no-tests=pass"])
+            .args(all)
+            .args(["-E", "not binary(=instructions)"]),
+        false => command.args(["test", "--lib", "--bins", "--tests"]).args(all).args([
+            "--",
+            "--skip",
+            BATTERY_TESTS,
+        ]),
     };
-    counted(command.args(["--no-fail-fast", "--workspace", "--exclude", "hartwright-tests"]))
+    counted(&mut command)
+}
+
+/// What the names of the battery's tests have in common.
+const BATTERY_TESTS: &str = "battery_";
+
+fn run_battery(full: bool) -> Result<Count> {
+    battery::clear()?;
+    let mut command = cargo();
+    let all = ["--no-fail-fast", "--package", "hartwright-exec"];
+    match debian::has_program("cargo-nextest") {
+        true => command.args(["nextest", "run"]).args(all).args(["-E", "binary(=instructions)"]),
+        false => command.args(["test", "--test", "instructions"]).args(all),
+    };
+    if full {
+        command.env("HARTWRIGHT_FULL", "1");
+    }
+    let mut count = counted(&mut command)?;
+    let table = battery::read()?;
+    print!("\n{}", table.text());
+    count.note = table.totals();
+    Ok(count)
 }
 
 fn doctests(_: bool) -> Result<Count> {

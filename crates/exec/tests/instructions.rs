@@ -23,28 +23,28 @@ use common::{
 use hartwright_isa::{Widths, compressed_rows, rows};
 
 #[test]
-fn pairs_of_registers_do_what_they_do_in_qemu() {
+fn battery_pairs_of_registers_do_what_they_do_in_qemu() {
     Plan::find("rv32-pairs").prove();
 }
 
 #[test]
-fn few_registers_do_what_they_do_in_qemu() {
+fn battery_few_registers_do_what_they_do_in_qemu() {
     Plan::find("rv32e").prove();
     Plan::find("rv64e").prove();
 }
 
 #[test]
-fn every_row_of_64_bits_does_what_it_does_in_qemu() {
+fn battery_every_row_of_64_bits_does_what_it_does_in_qemu() {
     Plan::find("rv64").prove();
 }
 
 #[test]
-fn every_row_of_32_bits_does_what_it_does_in_qemu() {
+fn battery_every_row_of_32_bits_does_what_it_does_in_qemu() {
     Plan::find("rv32").prove();
 }
 
 #[test]
-fn every_row_of_128_bits_does_what_it_does_in_qemu() {
+fn battery_every_row_of_128_bits_does_what_it_does_in_qemu() {
     Plan::find("rv128").prove();
 }
 
@@ -53,7 +53,7 @@ const ELSEWHERE: &[(&str, &str)] = &[];
 
 /// Whoever adds a row has it proven.
 #[test]
-fn every_row_is_reached_by_a_plan() {
+fn battery_every_row_is_reached_by_a_plan() {
     let reached: Vec<_> = PLANS.iter().map(|plan| (plan.shape.xlen, plan.reaches())).collect();
     let is_reached = |mnemonic: &str, widths: Widths| {
         let by = |(xlen, rows): &(u32, Vec<Row>)| {

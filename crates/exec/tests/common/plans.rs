@@ -243,7 +243,8 @@ const WORDS_PER_CASE: u64 = 31 + 32 + 1 + 4 + 4;
 /// What became of a row.
 #[derive(Clone, Default)]
 struct Tally {
-    extension: String,
+    extension: &'static str,
+    widths: String,
     cases: u64,
     differences: u64,
     /// Cases in which a peer has its own way.
@@ -326,7 +327,8 @@ impl Plan {
                 let made = battery.cases.len() - before;
                 of.extend(std::iter::repeat_n(row.mnemonic(), made));
                 let tally = tally.entry(row.mnemonic()).or_default();
-                tally.extension = row.extension().name().into();
+                tally.extension = row.extension().name();
+                tally.widths = format!("{:?}", row.widths());
                 tally.cases += made as u64;
                 let name = format!("qemu-{}", qemu.version);
                 if !tally.peers.contains(&name) {
@@ -372,15 +374,16 @@ impl Plan {
         (battery.differences(&ours, &theirs, peer.excused), scratch(&ours) == scratch(&theirs))
     }
 
-    /// Leaves the rows for `cargo xtask test battery`, which prints them: mnemonic, extension, width, cases,
+    /// Leaves the rows for `cargo xtask test battery`, which prints them: mnemonic, extension, which widths have it, width, cases,
     /// comparisons, differences, of the peer's own ways, peers.
     fn write(&self, tally: &BTreeMap<&'static str, Tally>) {
         let mut text = String::new();
         for (mnemonic, row) in tally {
             writeln!(
                 text,
-                "{mnemonic}\t{}\t{}\t{}\t{}\t{}\t{}\t{}",
+                "{mnemonic}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}",
                 row.extension,
+                row.widths,
                 self.shape.xlen,
                 row.cases,
                 row.cases * WORDS_PER_CASE,

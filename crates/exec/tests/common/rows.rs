@@ -7,7 +7,9 @@ use super::{
     op, place,
     recorder::{Shape, load_x},
 };
-use hartwright_isa::{Compressed, Decoded, Decoder, Ext, ExtSet, Format, Insn, compressed_rows, csr, rows};
+use hartwright_isa::{
+    Compressed, Decoded, Decoder, Ext, ExtSet, Format, Insn, Widths, compressed_rows, csr, rows,
+};
 
 /// One row of either table.
 #[derive(Clone, Copy)]
@@ -74,6 +76,14 @@ impl Row {
         match self {
             Row::Wide(insn) => insn.needs[0],
             Row::Narrow(c, _) => c.needs[0],
+        }
+    }
+
+    /// The register widths that have it.
+    pub(crate) fn widths(self) -> Widths {
+        match self {
+            Row::Wide(insn) => insn.widths,
+            Row::Narrow(c, _) => c.widths,
         }
     }
 
