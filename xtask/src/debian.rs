@@ -228,3 +228,35 @@ fn output(command: &mut Command) -> Result<String> {
 }
 
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_of_a_tarball_makes_the_same_bytes_whenever() {
+        let root = std::env::temp_dir().join(format!("hartwright-repack-{}", std::process::id()));
+        let made = |name: &str, time: &str| {
+            let folder = root.join(name);
+            fs::create_dir_all(folder.join("package-1/tests/deep")).unwrap();
+            for file in ["README", "tests/b.c", "tests/a.c", "tests/deep/c.c"] {
+                fs::write(folder.join("package-1").join(file), file).unwrap();
+            }
+            let tarball = folder.join("all.tar");
+            let mut tar = Command::new("tar");
+            tar.arg("--create").arg(format!("--mtime=@{time}")).arg("--directory").arg(&folder);
+            succeed(tar.arg("--file").arg(&tarball).arg("package-1")).unwrap();
+            repack(&tarball, &["tests".into()], &folder).unwrap()
+        };
+        let bytes = made("one", "1000");
+        assert_eq!(bytes, made("two", "2000"));
+
+        let (tarball, out) = (root.join("kept.tar"), root.join("out"));
+        fs::write(&tarball, bytes).unwrap();
+        fs::create_dir_all(&out).unwrap();
+        untar(&tarball, &out).unwrap();
+        assert_eq!(fs::read_to_string(out.join("tests/deep/c.c")).unwrap(), "tests/deep/c.c");
+        assert!(!out.join("README").exists());
+        fs::remove_dir_all(&root).unwrap();
+    }
+}

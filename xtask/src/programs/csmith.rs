@@ -98,3 +98,21 @@ fn output(command: &mut Command) -> Result<String> {
 fn first_line(text: &str) -> String {
     text.lines().next().unwrap_or_default().to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_that_is_known_is_not_asked_for_again() {
+        let folder = std::env::temp_dir().join(format!("hartwright-csmith-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("3.answer"), "checksum = 1234\n").unwrap();
+        fs::write(folder.join("4.answer"), "no end").unwrap();
+        let program = make(&folder, 3).unwrap().unwrap();
+        assert!(matches!(&program.expect, Expect::Output(text) if text == "checksum = 1234\n"));
+        assert!(program.flags.iter().any(|flag| flag.contains("zba")), "odd seeds have bit manipulation");
+        assert_eq!(make(&folder, 4).unwrap().unwrap_err(), "no end");
+        fs::remove_dir_all(&folder).unwrap();
+    }
+}
