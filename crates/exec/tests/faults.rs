@@ -9,7 +9,7 @@ mod common;
 
 use common::{Machine, RAM, Rng, full, model, op};
 use hartwright_hart::Privilege;
-use hartwright_isa::{Decoder, Ext, ExtSet, Insn, csr, rows};
+use hartwright_isa::{Decoder, Ext, Insn, cpu::CpuModel, csr, rows};
 
 const V: u64 = 1;
 const LEAF: u64 = 0xcf;
@@ -75,8 +75,8 @@ fn state(machine: &Machine) -> State {
     State { x, f, csrs, memory, instret }
 }
 
-fn machine(rng: &mut Rng) -> Machine {
-    let machine = Machine::new(1, 1 << 20, model("max"));
+fn machine(rng: &mut Rng, model: CpuModel) -> Machine {
+    let machine = Machine::new(1, 1 << 20, model);
     let store = |addr, value| machine.space.store(addr, 8, value).unwrap();
     store(ROOT, MIDDLE >> 2 | V);
     store(MIDDLE + 8 * (HERE >> 21), LAST >> 2 | V);
@@ -126,12 +126,19 @@ fn touches_memory(insn: &Insn) -> bool {
 
 #[test]
 fn a_faulting_instruction_changes_nothing() {
-    let mut rng = Rng(11);
-    let machine = machine(&mut rng);
-    let decoder = Decoder::new(ExtSet::of(Ext::ALL), 64);
+    for name in ["max", "x-rv128"] {
+        check(&mut Rng(11), model(name));
+    }
+}
+
+fn check(rng: &mut Rng, model: CpuModel) {
+    let (extensions, xlen) = (model.extensions, model.xlen);
+    let machine = machine(rng, model);
+    let decoder = Decoder::new(extensions, xlen);
+    let widest = u64::from(xlen / 8);
     let (mut faults, mut sound) = (0, 0);
     let pages = order().count() as u64;
-    for (_, insn) in rows().filter(|(_, insn)| insn.widths.has(64) && touches_memory(insn)) {
+    for (_, insn) in rows().filter(|(_, insn)| insn.is_in(extensions, xlen) && touches_memory(insn)) {
         let mut faulted = 0;
         for _ in 0..if full() { 3_000 } else { 150 } {
             let raw = insn.pattern.1 | rng.next() as u32 & !insn.pattern.0;
@@ -141,16 +148,16 @@ fn a_faulting_instruction_changes_nothing() {
             }
             // About the ends of pages, or anywhere in one.
             let page = 1 + rng.below(pages - 2);
-            let offset = if rng.one_in(2) { PAGE - 8 + rng.below(16) } else { rng.below(PAGE) };
+            let offset = if rng.one_in(2) { PAGE - widest + rng.below(2 * widest) } else { rng.below(PAGE) };
             let offset = if rng.one_in(2) { offset & !7 } else { offset };
             let addr = HERE + page * PAGE + offset;
             machine.put(CODE, &[raw]);
-            let setup: Vec<(u64, u64)> = (0..32).map(|_| (rng.integer(), rng.float())).collect();
+            let setup: Vec<(u128, u64)> = (0..32).map(|_| (rng.integer_of(xlen), rng.float())).collect();
             machine
                 .harts
                 .with(0, move |hart| {
                     for (r, (x, f)) in (0..).zip(setup) {
-                        hart.set_x(r, x.into());
+                        hart.set_x(r, x);
                         hart.set_f(r, f);
                     }
                     hart.set_x(d.rs1, addr.wrapping_add_signed(-i64::from(d.imm)).into());
@@ -174,15 +181,20 @@ fn a_faulting_instruction_changes_nothing() {
             // The address of the part that faults, which is of the access.
             let (cause, tval) = (machine.csr(csr::MCAUSE), machine.csr(csr::MTVAL));
             assert!([4, 5, 6, 7, 13, 15].contains(&cause), "{what}: mcause {cause}");
-            let loads = matches!(insn.pattern.1 & 0x7f, 0x03 | 0x07) || insn.mnemonic.starts_with("lr");
+            let loads = matches!(insn.pattern.1 & 0x7f, 0x03 | 0x07)
+                || insn.mnemonic.starts_with("lr")
+                || insn.mnemonic == "lq";
             assert_eq!(loads, matches!(cause, 4 | 5 | 13), "{what}: mcause {cause}");
             let next_page = (addr | (PAGE - 1)) + 1;
-            assert!(tval == addr || tval == next_page && next_page - addr < 8, "{what}: mtval {tval:#x}");
+            assert!(
+                tval == addr || tval == next_page && next_page - addr < widest,
+                "{what}: mtval {tval:#x}"
+            );
         }
         assert!(faulted > 20, "{} faulted {faulted} times", insn.mnemonic);
         faults += faulted;
     }
-    eprintln!("{faults} faults changed nothing; {sound} accesses did not fault");
+    eprintln!("{xlen} bits: {faults} faults changed nothing; {sound} accesses did not fault");
 }
 
 fn difference(before: &State, after: &State) -> String {

@@ -10,7 +10,7 @@ mod common;
 use common::{
     Rng,
     battery::{Battery, Case, MACHINE, Outcome, SCRATCH, SCRATCH_SIZE},
-    model, op_at,
+    full, model, op_at,
     recorder::Shape,
 };
 use hartwright_isa::{Decoder, ExtSet, Format, Insn, cpu::CpuModel, rows};
@@ -194,4 +194,62 @@ fn a_row_of_both_widths_keeps_what_it_should() {
         count(Keeps::Low),
         count(Keeps::Nothing)
     );
+}
+
+/// A row's word among registers x8 to x15, of which x8 leads to memory and is only read.
+fn step(rng: &mut Rng, insn: &Insn) -> u32 {
+    const POINTER: u32 = 8;
+    let has = |name: &str| insn.syntax.iter().any(|(operand, _)| *operand == name);
+    let addresses = insn.syntax.iter().any(|(_, base)| !base.is_empty());
+    let rs1 = match (addresses, has("rs1")) {
+        (true, _) => POINTER,
+        (false, true) => 8 + rng.below(8) as u32,
+        (false, false) => 0,
+    };
+    let rd = if has("rd") { 9 + rng.below(7) as u32 } else { 0 };
+    let rs2 = if has("rs2") { 8 + rng.below(8) as u32 } else { 0 };
+    let imm = if insn.format == Format::H { rng.below(32) } else { 4 * rng.below(200) };
+    op_at(64, insn.mnemonic, rd, rs1, rs2, imm as i64)
+}
+
+#[test]
+fn a_program_of_64_bits_whose_arithmetic_takes_d_forms_computes_the_same() {
+    let (narrow, wide) = (narrow().extensions, model("x-rv128").extensions);
+    let decoder = Decoder::new(wide, 128);
+    let integer = |insn: &Insn| {
+        let plain = insn.syntax.iter().all(|(name, _)| !name.starts_with('f'));
+        plain && matches!(insn.pattern.1 & 0x7f, 0x03 | 0x13 | 0x1b | 0x23 | 0x33 | 0x3b)
+    };
+    let has_form = |insn: &Insn| {
+        let plain = matches!(insn.pattern.1 & 0x7f, 0x13 | 0x33);
+        plain && decoder.decode(insn.pattern.1 ^ D_FORM, 0).is_some()
+    };
+    // What the compiler of such a program may use: rows that keep all, and those that have a d form.
+    let usable: Vec<_> = rows()
+        .filter(|(_, i)| integer(i) && has(i, narrow, 64))
+        .filter(|(_, i)| has_form(i) || LESS.iter().all(|(name, _)| name != &i.mnemonic))
+        .map(|(_, i)| (i, if has_form(i) { D_FORM } else { 0 }))
+        .collect();
+    let (mut all, mut rng) = (batteries(), Rng(0x67));
+    let programs = if full() { 2_000 } else { 200 };
+    for number in 0..programs {
+        let steps: Vec<_> = (0..200)
+            .map(|_| {
+                let (insn, change) = rng.pick(&usable);
+                let word = step(&mut rng, insn);
+                [word, word ^ change]
+            })
+            .collect();
+        let mut x: [u64; 32] = std::array::from_fn(|_| rng.integer());
+        (x[0], x[8]) = (0, SCRATCH + 0x100);
+        for (width, battery) in all.iter_mut().enumerate() {
+            let words = steps.iter().map(|step| step[width]).chain([op_at(64, "ebreak", 0, 0, 0, 0)]);
+            let pc = battery.code(&words.flat_map(u32::to_le_bytes).collect::<Vec<_>>());
+            let (name, x) = (format!("program {number}"), x.map(sign_extended));
+            let (f, watch) = ([0; 32], SCRATCH + 0x100);
+            battery.cases.push(Case { name, pc, x, f, fcsr: 0, mstatus: MACHINE, satp: 0, watch });
+        }
+    }
+    run(&mut all).iter().for_each(|(name, all, _)| assert!(all, "{name}"));
+    eprintln!("{programs} programs of 200 instructions out of {} rows", usable.len());
 }

@@ -45,30 +45,33 @@ impl<W: Width> Hart<W> {
     /// Reads 16 bytes at virtual address `addr`, of any alignment: of memory, each half by itself.
     pub fn load_pair(&self, addr: u64) -> Result<u128, Trap> {
         let view = self.view.get();
-        let [low, high] = match self.pieces(addr, 16, Access::Load, view)? {
-            (Found::Ram(at), None) => [at, at + 8].map(|at| self.ram_word(at, 8)),
+        if let Some(at) = self.tlb.find(view, Access::Load, addr, 16) {
+            return Ok(self.ram_pair(at));
+        }
+        let value = match self.pieces(addr, 16, Access::Load, view)? {
+            (Found::Ram(at), None) => self.ram_pair(at),
             (Found::Ram(low), Some((first, Found::Ram(high)))) => {
                 let mut bytes = [0; 16];
                 let (head, tail) = bytes.split_at_mut(first);
                 let fits = self.ram().read(low, head) && self.ram().read(high, tail);
                 debug_assert!(fits, "pieces lie in RAM");
-                let value = u128::from_le_bytes(bytes);
-                [value as u64, (value >> 64) as u64]
+                u128::from_le_bytes(bytes)
             }
             _ => return Err(Trap::new(Cause::LoadAccessFault, addr)),
         };
         self.note_watch(addr, 16, Access::Load);
-        Ok(u128::from(high) << 64 | u128::from(low))
+        Ok(value)
     }
 
     /// Writes 16 bytes at virtual address `addr`, of any alignment: to memory, each half by itself.
     pub fn store_pair(&self, addr: u64, value: u128) -> Result<(), Trap> {
         let view = self.view.get();
+        if let Some(at) = self.tlb.find(view, Access::Store, addr, 16) {
+            self.set_ram_pair(at, value);
+            return Ok(());
+        }
         match self.pieces(addr, 16, Access::Store, view)? {
-            (Found::Ram(at), None) => {
-                self.set_ram_word(at, 8, value as u64);
-                self.set_ram_word(at + 8, 8, (value >> 64) as u64);
-            }
+            (Found::Ram(at), None) => self.set_ram_pair(at, value),
             (Found::Ram(low), Some((first, Found::Ram(high)))) => {
                 let bytes = value.to_le_bytes();
                 let fits = self.ram().write(low, &bytes[..first]) && self.ram().write(high, &bytes[first..]);
@@ -297,6 +300,15 @@ impl<W: Width> Hart<W> {
             _ => self.ram().store(at, value),
         };
         debug_assert!(stored, "the piece lies in RAM");
+    }
+
+    fn ram_pair(&self, at: u64) -> u128 {
+        u128::from(self.ram_word(at + 8, 8)) << 64 | u128::from(self.ram_word(at, 8))
+    }
+
+    fn set_ram_pair(&self, at: u64, value: u128) {
+        self.set_ram_word(at, 8, value as u64);
+        self.set_ram_word(at + 8, 8, (value >> 64) as u64);
     }
 
     /// The offset into RAM of an atomic access, which must be aligned and to memory.
