@@ -205,10 +205,15 @@ impl Change<'_> {
         let Request { range, prot, flags, file, name } = request;
         let len = range.end - range.start;
         self.forget_code(range.clone());
-        let place = libc::MAP_FIXED | if file.is_none() { libc::MAP_NORESERVE } else { 0 };
         let (fd, offset) = file.unwrap_or((-1, 0));
-        let args =
-            [self.memory.base + range.start, len, host_prot(prot), (flags | place) as u64, fd as u64, offset];
+        let args = [
+            self.memory.base + range.start,
+            len,
+            host_prot(prot),
+            (flags | libc::MAP_FIXED) as u64,
+            fd as u64,
+            offset,
+        ];
         // SAFETY: it replaces a part of the reservation, which is the guest's alone.
         unsafe { host::call(libc::SYS_mmap, &args) }?;
         let file = file.map(|(fd, offset)| File { offset, backed: backed(fd, offset) });
