@@ -201,3 +201,48 @@ fn segment(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An ELF for riscv64 that a host's own becomes by its machine's number alone.
+    fn specimen() -> Vec<u8> {
+        let mut bytes = std::fs::read("/proc/self/exe").unwrap();
+        bytes.truncate(1 << 20);
+        bytes[18..20].copy_from_slice(&elf::EM_RISCV.0.to_le_bytes());
+        bytes
+    }
+
+    #[test]
+    fn no_damaged_program_panics() {
+        let memory = Memory::new().unwrap();
+        let path = std::env::temp_dir().join(format!("hartwright-damaged-{}", std::process::id()));
+        let whole = specimen();
+        let mut seed = 1_u64;
+        let mut random = |below: usize| {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (seed >> 33) as usize % below
+        };
+        for round in 0..1500 {
+            let mut bad = whole[..random(8192) + 8192].to_vec();
+            for _ in 0..=round % 5 {
+                // The headers are where damage matters.
+                bad[random(900)] = [0, 1, 0x7f, 0x80, 0xff, round as u8][random(6)];
+            }
+            std::fs::write(&path, bad).unwrap();
+            let _ = load(&memory, &path, Path::new("/nonexistent"));
+        }
+        std::fs::remove_file(&path).unwrap();
+    }
+
+    #[test]
+    fn what_is_none_of_ours_is_told_apart() {
+        let memory = Memory::new().unwrap();
+        let loaded = |path: &str| load(&memory, Path::new(path), Path::new("/nonexistent"));
+        assert_eq!(loaded("/nonexistent"), Err(Error::Errno(libc::ENOENT)));
+        assert_eq!(loaded("/"), Err(Error::Errno(libc::ENOEXEC)));
+        assert_eq!(loaded("/dev/null"), Err(Error::Errno(libc::ENOEXEC)));
+        assert_eq!(loaded("/proc/self/exe"), Err(Error::Foreign("/proc/self/exe".into())));
+    }
+}
