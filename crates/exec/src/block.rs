@@ -89,6 +89,8 @@ pub(crate) struct Cache<'c, W> {
     fences: u64,
     /// Addresses at which no block may go on.
     pub(crate) breakpoints: BTreeSet<u64>,
+    /// How often the hart's triggers had changed when the blocks were made.
+    triggers: u64,
     /// The most instructions in a block; 1 when the hart is to stop between any two.
     longest: usize,
 }
@@ -105,6 +107,7 @@ impl<'c, W: Width> Cache<'c, W> {
             steps: 0,
             fences: 0,
             breakpoints: BTreeSet::new(),
+            triggers: hart.breaks_changed(),
             longest: LONGEST,
         }
     }
@@ -126,6 +129,14 @@ impl<'c, W: Width> Cache<'c, W> {
         let longest = if single { 1 } else { LONGEST };
         if self.longest != longest {
             self.longest = longest;
+            self.clear();
+        }
+    }
+
+    /// Has blocks end where the hart's triggers, as they are now, may break.
+    pub(crate) fn follow_triggers(&mut self, hart: &Hart<W>) {
+        if self.triggers != hart.breaks_changed() {
+            self.triggers = hart.breaks_changed();
             self.clear();
         }
     }
@@ -206,17 +217,20 @@ impl<'c, W: Width> Cache<'c, W> {
         let whole = hart.fetches_whole_page(pc);
         let allowed = |pc: u64| if whole { Ok(()) } else { hart.fetch_place(pc, 2).map(drop) };
         while steps.len() < longest && here < page_end {
-            if !steps.is_empty() && (self.breakpoints.contains(&pc) || allowed(pc).is_err()) {
+            let ends = || self.breakpoints.contains(&pc) || hart.may_break(pc);
+            if !steps.is_empty() && (ends() || allowed(pc).is_err()) {
                 break;
             }
-            let low = half(here);
+            // Where it is aligned, an instruction is read at once (profiles, Ziccif).
+            let word = if here.is_multiple_of(4) { ram.load::<u32>(here) } else { None };
+            let low = word.map_or_else(|| half(here), |word| word & 0xffff);
             let mut raw = low;
             if low & 3 == 3 {
                 if here + 2 < page_end {
                     match allowed(pc.wrapping_add(2)) {
                         Err(trap) if steps.is_empty() => return Err(trap),
                         Err(_) => break,
-                        Ok(()) => raw |= half(here + 2) << 16,
+                        Ok(()) => raw = word.unwrap_or_else(|| low | half(here + 2) << 16),
                     }
                 } else if steps.is_empty() {
                     let rest = hart.fetch_place(pc.wrapping_add(2), 2)?;

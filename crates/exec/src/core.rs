@@ -17,6 +17,8 @@ pub enum Stop {
     Jump,
     /// It raised an exception, which waits to be taken.
     Trap,
+    /// It is a breakpoint: it raises an exception with its own address.
+    Break,
     /// It did something that others should see before anything else happens: it was the block's last.
     Next,
     /// It waits for an interrupt (`wfi`).
@@ -72,8 +74,11 @@ impl<W: Width> Core<W> {
         ended
     }
 
-    /// Runs the one instruction at the program counter, or takes the exception that fetching it raises.
+    /// Runs the one instruction at the program counter, or takes the exception that it or fetching it raises.
     pub(crate) fn run_one<'c>(&'c self, cache: &mut Cache<'c, W>, trace: &Trace) -> Ended {
+        if let Some(trap) = self.hart.break_here() {
+            return self.trap(trap, trace);
+        }
         let ended = match cache.one(self) {
             Ok(block) => self.run_steps(&block, trace),
             Err(trap) => self.trap(trap, trace),
@@ -85,9 +90,14 @@ impl<W: Width> Core<W> {
         ended
     }
 
-    /// Runs the block at the program counter, or only its first instruction, lest a counter overflow within it.
+    /// Runs the block at the program counter, unless a trigger breaks before it; or only its first instruction, lest
+    /// a counter overflow within it.
     #[cold]
+    #[inline(never)]
     pub(crate) fn run_carefully<'c>(&'c self, cache: &mut Cache<'c, W>, trace: &Trace) -> Ended {
+        if let Some(trap) = self.hart.break_here() {
+            return self.trap(trap, trace);
+        }
         let near = self.hart.overflows_in().is_some_and(|left| left <= LONGEST as u64);
         let ended = if near { self.run_one(cache, trace) } else { self.run_block(cache, trace) };
         self.note_overflow();
@@ -119,7 +129,7 @@ impl<W: Width> Core<W> {
                 Ended::Running
             }
             Some(Stop::Next) => Ended::Running,
-            Some(Stop::Trap) => self.trap(self.raised.get(), trace),
+            Some(Stop::Trap | Stop::Break) => self.trap(self.raised.get(), trace),
             Some(Stop::Wait) => Ended::Waiting,
             Some(Stop::Refetch) => Ended::Refetch,
         }
@@ -134,6 +144,10 @@ impl<W: Width> Core<W> {
             Stop::Next | Stop::Wait | Stop::Refetch => {
                 hart.retire(rest.wrapping_neg());
                 hart.set_pc(d.next());
+            }
+            Stop::Break => {
+                self.raised.set(Trap::new(Cause::Breakpoint, d.pc));
+                return self.leave(Stop::Trap, d, rest);
             }
             Stop::Trap => {
                 hart.retire((rest + 1).wrapping_neg());
@@ -150,7 +164,6 @@ impl<W: Width> Core<W> {
         let trap = self.raised.get();
         match trap.cause {
             Cause::IllegalInstruction => Trap::new(trap.cause, d.raw.into()),
-            Cause::Breakpoint => Trap::new(trap.cause, d.pc),
             _ => trap,
         }
     }

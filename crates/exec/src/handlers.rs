@@ -360,7 +360,7 @@ impl<W: Width> Reader for Now<'_, W> {
                 };
                 Err(self.0.raise(Trap::new(cause, 0)))
             }
-            System::Ebreak => Err(self.0.raise(Trap::new(Cause::Breakpoint, 0))),
+            System::Ebreak => Err(Stop::Break),
             System::Mret if mode == Privilege::Machine => {
                 hart.mret();
                 Err(Stop::Jump)

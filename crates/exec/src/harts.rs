@@ -281,7 +281,8 @@ impl<W: Width> Thread<'_, '_, W> {
         let watches = hart.watches();
         self.cache.single(watches);
         let breaks = !self.cache.breakpoints.is_empty();
-        let careful = breaks || hart.overflows_in().is_some();
+        self.cache.follow_triggers(hart);
+        let careful = breaks || hart.breaks() || hart.overflows_in().is_some();
         loop {
             if breaks && self.cache.breakpoints.contains(&hart.pc()) {
                 return self.stop(Reason::Breakpoint);

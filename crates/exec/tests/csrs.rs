@@ -28,6 +28,9 @@ const ALL: u64 = u64::MAX;
 /// All but those of modes that are not there and the reserved ones, which are zero here; and no event that happens.
 const EVENTS: u64 = !(0xf << 56 | 0xf);
 const MODES: u64 = 7 << 60;
+/// QEMU knows `match` by its name only, and ends on a type that is none. All values are of the type `mcontrol6`, or
+/// the registers' own.
+const MCONTROL: u64 = 0x0003_fe7f & !(7 << 16);
 /// QEMU has the hypervisor's, and some that are nobody's, too.
 const INTERRUPTS: u64 = 0x2aaa;
 
@@ -55,6 +58,17 @@ const AREAS: &[Area] = &[
         cpu: "rv64,smcntrpmf=on,h=off",
         registers: &[(MCYCLECFG, MINSTRETCFG, MODES)],
     },
+    Area {
+        name: "triggers",
+        since: 8,
+        cpu: "rv64,h=off",
+        registers: &[
+            (TSELECT, TSELECT, ALL),
+            (TDATA1, TDATA1, MCONTROL),
+            (TDATA2, TDATA3, ALL),
+            (MCONTEXT, MCONTEXT, ALL),
+        ],
+    },
 ];
 
 fn script(area: &Area, rng: &mut Rng, rounds: u64) -> Script {
@@ -69,7 +83,8 @@ fn script(area: &Area, rng: &mut Rng, rounds: u64) -> Script {
     }
     for _ in 0..rounds {
         let (csr, mask) = rng.pick(&registers);
-        script.put(area.name, csr, rng.integer() & mask);
+        let kind = if csr == TDATA1 { rng.pick(&[2, 6]) << 60 } else { 0 };
+        script.put(area.name, csr, rng.integer() & mask | kind);
         // One may show in another.
         script.get("after that", rng.pick(&registers).0);
     }

@@ -84,6 +84,7 @@ impl<W: Width> Hart<W> {
         self.write_stimecmp(u64::MAX);
         self.instret.set(1);
         self.reset_counters();
+        self.reset_triggers();
     }
 
     /// Does a CSR instruction; gives what the register held, if it is read.
@@ -237,6 +238,12 @@ impl<W: Width> Hart<W> {
                 let entry = (csr - PMPADDR0) as usize;
                 (entry < self.pmp.count()).then(|| self.pmp.read_addr(entry))
             }
+            TSELECT => with(Ext::Sdtrig, self.read_tselect()),
+            TDATA1 => with(Ext::Sdtrig, self.read_tdata1()),
+            TDATA2 => with(Ext::Sdtrig, self.read_tdata2()),
+            TDATA3 => with(Ext::Sdtrig, self.read_tdata3()),
+            TINFO => with(Ext::Sdtrig, self.tinfo()),
+            MCONTEXT => with(Ext::Sdtrig, self.triggers.mcontext.get()),
             MCYCLE => Some(self.read_counter(0)),
             MINSTRET => Some(self.read_counter(2)),
             MHPMCOUNTER3..=0xb1f => with(Ext::Zihpm, self.read_counter(csr - MCYCLE)),
@@ -298,6 +305,11 @@ impl<W: Width> Hart<W> {
                 self.pmp.write_addr((csr - PMPADDR0) as usize, v);
                 self.flush();
             }
+            TSELECT if self.has(Ext::Sdtrig) => self.write_tselect(v),
+            TDATA1 if self.has(Ext::Sdtrig) => self.write_tdata1(v),
+            TDATA2 if self.has(Ext::Sdtrig) => self.write_tdata2(v),
+            TDATA3 if self.has(Ext::Sdtrig) => self.write_tdata3(v),
+            MCONTEXT if self.has(Ext::Sdtrig) => self.write_mcontext(v),
             MCYCLE | MINSTRET => self.write_counter(csr - MCYCLE, v),
             MHPMCOUNTER3..=0xb1f if self.has(Ext::Zihpm) => self.write_counter(csr - MCYCLE, v),
             MCYCLECFG | MINSTRETCFG if self.has(Ext::Smcntrpmf) => {

@@ -7,6 +7,7 @@ use crate::{
     status::{MSTATUS_MPRV, MSTATUS_SUM},
     tlb::{Tlb, View},
     trap::{Cause, Privilege},
+    triggers::Triggers,
 };
 use hartwright_ir::Width;
 use hartwright_isa::{Ext, cpu::CpuModel};
@@ -50,6 +51,7 @@ pub struct Hart<W> {
     privilege: Cell<Privilege>,
     pub(crate) csrs: Csrs,
     pub(crate) counters: Counters,
+    pub(crate) triggers: Triggers,
     pub(crate) pmp: Pmp,
     pub(crate) tlb: Tlb,
     /// Whose rules loads and stores go by; follows from privilege and `mstatus`.
@@ -141,6 +143,7 @@ impl<W: Width> Hart<W> {
             privilege: Cell::new(Privilege::Machine),
             csrs: Csrs::default(),
             counters: Counters::default(),
+            triggers: Triggers::default(),
             pmp: Pmp::new(config.model.pmp_entries),
             tlb: Tlb::default(),
             view: Cell::new(View::Machine),

@@ -16,6 +16,7 @@ mod port;
 pub mod status;
 mod tlb;
 mod trap;
+mod triggers;
 mod walk;
 
 pub use csr::Illegal;

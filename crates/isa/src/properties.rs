@@ -2,7 +2,7 @@
 
 use crate::{
     Ext, ExtSet,
-    cpu::{CpuModel, Mmu, PMP_ENTRIES},
+    cpu::{CpuModel, Mmu, PMP_ENTRIES, RVA22S64, RVA22U64},
 };
 
 /// Extensions that QEMU names and that are not here. To be without them is no problem.
@@ -10,11 +10,8 @@ const ABSENT: &[&str] = &[
     "h",
     "q",
     "v",
-    "rva22s64",
-    "rva22u64",
     "rva23s64",
     "rva23u64",
-    "sdtrig",
     "smaia",
     "smcdeleg",
     "smcsrind",
@@ -33,7 +30,6 @@ const ABSENT: &[&str] = &[
     "sspm",
     "supm",
     "svrsw60t59b",
-    "svvptc",
     "zalasr",
     "zama16b",
     "zce",
@@ -44,7 +40,6 @@ const ABSENT: &[&str] = &[
     "zfinx",
     "zhinx",
     "zhinxmin",
-    "ziccrse",
     "zicfilp",
     "zicfiss",
     "ztso",
@@ -115,7 +110,13 @@ impl CpuModel {
             Property { name: "mmu", doc: "virtual addresses", on: self.mmu > Mmu::Bare },
             Property { name: "pmp", doc: "physical memory protection", on: self.pmp_entries > 0 },
         ];
-        let mut all: Vec<_> = extensions.chain(spaces).chain(others).collect();
+        // QEMU's older name of it.
+        let debug = Ext::Sdtrig.is_for(self.xlen).then_some(Property {
+            name: "debug",
+            doc: Ext::Sdtrig.doc(),
+            on: self.extensions.has(Ext::Sdtrig),
+        });
+        let mut all: Vec<_> = extensions.chain(spaces).chain(others).chain(debug).collect();
         all.sort_by_key(|property| property.name);
         all
     }
@@ -133,6 +134,13 @@ impl CpuModel {
             let named = match (name, one) {
                 (_, Some(ext)) => &Ext::ALL[ext..=ext],
                 ("g", None) if value => G,
+                ("debug", None) => &[Ext::Sdtrig],
+                ("rva22u64", None) if value => RVA22U64,
+                ("rva22s64", None) if value => {
+                    on.extend(RVA22U64);
+                    model.mmu = model.mmu.max(Mmu::Sv39);
+                    RVA22S64
+                }
                 _ => &[],
             };
             if !named.is_empty() {
@@ -144,10 +152,12 @@ impl CpuModel {
                 spaces.push((space, value));
             } else {
                 match (name, value) {
-                    ("mmu", true) => model.mmu = self.mmu.max(self.largest_space()),
+                    ("mmu", true) if self.mmu == Mmu::Bare => model.mmu = self.largest_space(),
+                    ("mmu", true) => model.mmu = self.mmu,
                     ("mmu", false) => model.mmu = Mmu::Bare,
                     ("pmp", _) => model.pmp_entries = if value { PMP_ENTRIES } else { 0 },
-                    ("g", _) => {}
+                    // Without a profile there is no more and no less; and nothing is without `Bare`.
+                    ("g" | "rva22u64" | "rva22s64" | "svbare", _) => {}
                     (absent, _) if ABSENT.contains(&absent) => {
                         if value {
                             return Err(format!("the extension '{name}' is not yet in hartwright"));

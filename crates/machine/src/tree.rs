@@ -38,7 +38,7 @@ impl From<&CpuModel> for CpuTree {
         CpuTree {
             isa: model.isa_string(),
             base: format!("rv{}i", model.xlen),
-            extensions: model.extensions.iter().map(|ext| ext.name().to_owned()).collect(),
+            extensions: model.names().into_iter().map(str::to_owned).collect(),
             mmu: Some(model.mmu.device_tree_name().to_owned()),
             cbom: block(Ext::Zicbom),
             cbop: block(Ext::Zicbop),
