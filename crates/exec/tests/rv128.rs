@@ -6,6 +6,8 @@
 //!   asked.
 //! - `c.lqsp` into `x0` loads; the encoding is reserved (unprivileged spec, C, stack-pointer-based loads).
 //! - `lq` whose second half faults has already written its first half (unprivileged spec, 1.6: precise traps).
+//! - `pmpcfg1` and `pmpcfg3` are there, and what is written to `pmpcfg0` is in `pmpcfg2` too (privileged spec, 3.7.1);
+//!   they are not asked.
 //! - What QEMU 7.2 has otherwise at 64 bits too; see `instructions.rs`.
 
 #![forbid(unsafe_code)]
@@ -13,9 +15,9 @@
 mod common;
 
 use common::{
-    RAM, Rng,
+    Machine, RAM, Rng,
     battery::{BREAKPOINT, Battery, Case, MACHINE, Outcome, SCRATCH, SCRATCH_SIZE},
-    full, model, op_at,
+    full, li_at, model, op_at,
     peer::{Qemu, qemus},
     place,
     recorder::Shape,
@@ -261,4 +263,18 @@ fn what_128_bits_have_not_is_illegal_in_qemu_too() {
         let count = compare(&mut battery, &qemu);
         eprintln!("{count} words are illegal in QEMU {} too", qemu.version);
     }
+}
+
+/// The battery cannot see that: its recorder has `mscratch` to itself.
+#[test]
+fn each_scratch_register_keeps_128_bits_of_its_own() {
+    const VALUES: [u128; 2] = [0x0123_4567_89ab_cdef_fedc_ba98_7654_3210, 5 << 126 | 7];
+    let machine = Machine::new(1, 1 << 20, model("x-rv128"));
+    let registers = [csr::MSCRATCH, csr::SSCRATCH].map(i64::from);
+    let mut words: Vec<u32> = (5..).zip(VALUES).flat_map(|(r, value)| li_at(128, r, value)).collect();
+    words.extend((5..).zip(registers).map(|(r, number)| op_at(128, "csrrw", 0, r, 0, number)));
+    words.extend((10..).zip(registers).map(|(r, number)| op_at(128, "csrrs", r, 0, 0, number)));
+    machine.outcome(&words);
+    let kept = machine.harts.with(0, |hart| [hart.x(10), hart.x(11)]);
+    assert_eq!(kept, Some(VALUES));
 }
