@@ -101,7 +101,8 @@ pub fn run(full: bool) -> Result<Tally> {
     // Two thousand megabytes of programs are for `cargo clean`, not for the cache.
     let built = if full { target() } else { cache.root().to_owned() }.join("programs/built");
     let mut tally = Tally { passed: 0, behind: 0, note: String::new() };
-    let (mut table, mut remarks, mut counted_apart) = (String::new(), String::new(), 0);
+    let (mut remarks, mut counted_apart) = (String::new(), 0);
+    print!("{}", Row::head());
     for source in SOURCES {
         let start = Instant::now();
         let Programs { programs, left_out } = (source.programs)(&cache, full).context(source.name)?;
@@ -109,7 +110,7 @@ pub fn run(full: bool) -> Result<Tally> {
         let fates = in_parallel(&programs, |program| fate(&cache, &builder, &peer, &ours, program));
         let fates = fates.into_iter().collect::<Result<Vec<_>>>().context(source.name)?;
         let row = Row::of(&programs, &fates);
-        table += &row.show(source.name, start.elapsed());
+        print!("{}", row.show(source.name, start.elapsed()));
         remarks +=
             &left_out.iter().map(|what| format!("{}: left out: {what}\n", source.name)).collect::<String>();
         remarks += &describe(source.name, &programs, &fates, &ours);
@@ -117,7 +118,7 @@ pub fn run(full: bool) -> Result<Tally> {
         tally.behind += row.behind;
         counted_apart += row.programs - row.peer;
     }
-    println!("{}{table}\n{remarks}", Row::head());
+    println!("\n{remarks}");
     tally.note = format!("behind QEMU 11 on {}; {counted_apart} that QEMU 11 does not pass", tally.behind);
     Ok(tally)
 }
