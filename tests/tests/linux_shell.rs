@@ -79,6 +79,9 @@ fn the_largest_cpu_model_boots_too() {
     let processors = machine.ask("cat /proc/cpuinfo", PROMPT);
     assert_eq!(processors.matches("processor\t").count(), 2, "{processors}");
     assert!(processors.contains("_zicond") && processors.contains("_svinval"), "{processors}");
+    let said = machine.transcript().text();
+    assert!(said.contains("riscv-pmu-sbi: 16 firmware and 18 hardware counters"), "{said}");
+    assert!(said.contains("Debug Triggers    : 2 triggers"), "{said}");
     power_off(&mut machine);
 }
 

@@ -53,6 +53,37 @@ fn halves_are_written_by_themselves() {
 }
 
 #[test]
+fn events_have_halves_and_triggers_fields_of_their_own() {
+    check(
+        &[(MHPMEVENT3, 7), (MHPMEVENT3H, !0), (MCYCLECFGH, !0), (MINSTRETCFGH, 1 << 30)],
+        &[
+            (MHPMEVENT3, Some(7)),
+            // OF and three modes; nothing of modes that are not there.
+            (MHPMEVENT3H, Some(0xf0ff_ffff)),
+            (MCYCLECFG, Some(0)),
+            (MCYCLECFGH, Some(0x7000_0000)),
+            (MINSTRETCFGH, Some(0x4000_0000)),
+            (SCOUNTOVF, Some(8)),
+            (MHPMEVENT3H + 16, Some(0)),
+        ],
+    );
+    check(
+        &[(TSELECT, 1), (TDATA1, 0x6000_0000 | 0x5f), (TDATA2, !0), (TDATA3, !0), (MCONTEXT, !0)],
+        &[
+            (TSELECT, Some(1)),
+            (TDATA1, Some(0x6000_005f)),
+            (TDATA2, Some(0xffff_ffff)),
+            (TDATA3, Some(0xfe00_0000)),
+            (MCONTEXT, Some(0x3f)),
+            (TINFO, Some(0x44)),
+        ],
+    );
+    // Of no type it can be: it keeps its own, and is off.
+    check(&[(TDATA1, 0x6000_005f), (TDATA1, 0)], &[(TDATA1, Some(0x6000_0000))]);
+    check(&[], &[(TDATA1, Some(0x2000_0000))]);
+}
+
+#[test]
 fn fields_are_where_32_bits_have_them() {
     check(&[(MSTATUS, 0xffff_ffff)], &[(MSTATUS, Some(0x807e_79aa)), (SSTATUS, Some(0x800c_6122))]);
     check(&[(SATP, 0xffff_ffff)], &[(SATP, Some(0xffff_ffff))]);
