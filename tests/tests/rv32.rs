@@ -3,6 +3,7 @@
 
 use hartwright_tests::{FIRMWARE, Launch, MONITOR, Scratch};
 use std::{
+    net::TcpListener,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -152,6 +153,57 @@ fn an_elf_of_the_other_width_is_refused() {
     }
     let said = Launch::machine().bios("none").kernel(&program).run().errors;
     assert!(said.contains("is an ELF for 32-bit RISC-V; this machine is RISC-V 64"), "{said}");
+}
+
+#[test]
+fn a_debugger_sees_registers_of_32_bits() {
+    let scratch = Scratch::default();
+    let program = scratch.path("debugged");
+    let words = [&program.display().to_string(), "rv32imafdc_zicsr", "ilp32d", "-O1", "-g"];
+    if built("guest/programs/build.sh", &words, &[]).is_none() {
+        return;
+    }
+    let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+    let port = free.expect("the host has a free port").port();
+    let launch = machine().bios("none").kernel(&program).argument("-S");
+    let _machine = launch.option("-gdb", format!("tcp:127.0.0.1:{port}")).start();
+    let connect = format!(
+        "python\nimport time\nfor again in range(100):\n  try:\n    gdb.execute('target remote 127.0.0.1:{port}')\n    \
+         break\n  except gdb.error:\n    time.sleep(0.1)\nend\n"
+    );
+    let commands = "x/2i $pc\nbreak root_fraction\ncontinue\nprint $pc\nstepi\nprint $pc\nbacktrace\n\
+                    set var $a0 = 0xdeadbeef\nprint/x $a0\nprint/x $misa\nfinish\nkill\n";
+    let script = scratch.file("script", connect + commands);
+    let mut gdb = Command::new("timeout");
+    gdb.args(["120", "gdb-multiarch", "-batch", "-nx", "-x"]).arg(script).arg(&program);
+    let ran = gdb.output().expect("timeout starts");
+    if ran.status.code() == Some(127) {
+        return eprintln!("skipped: gdb-multiarch is not installed");
+    }
+    let said = String::from_utf8_lossy(&ran.stdout).into_owned() + &String::from_utf8_lossy(&ran.stderr);
+    for part in [
+        "=> 0x1000:\tauipc\tt0,0x0",
+        "Breakpoint 1, root_fraction (prime=2",
+        "in digests () at main.c",
+        " = 0xdeadbeef",
+        " = 0x4014112f",
+        "Value returned is $",
+    ] {
+        assert!(said.contains(part), "{part:?} is not in:\n{said}");
+    }
+    // A step over the first instruction, of two bytes.
+    let places: Vec<_> = said.lines().filter_map(|line| line.split("()) 0x").nth(1)).collect();
+    let place = |i: usize| u32::from_str_radix(places[i].split(' ').next().unwrap_or_default(), 16).ok();
+    assert_eq!(place(1), place(0).map(|at| at + 2), "{said}");
+}
+
+#[test]
+fn the_64_bit_program_runs_32_bit_harts_and_bases_without_more_need_software() {
+    let mut machine = Launch::machine().option("-cpu", "rv32").start();
+    machine.expect("rv32imafdc").expect(FIRMWARE);
+    let said = Launch::machine().option("-cpu", "rv32i").run();
+    let text = "our own firmware needs m, zmmul, zaamo, zalrsc, zca, zicsr, zifencei, which this CPU has not; -bios none -kernel FILE starts a program";
+    assert!(said.code == Some(1) && said.errors.contains(text), "{said:?}");
 }
 
 /// S-mode with Sv32: identity-mapped by superpages, it says so over SBI and powers off.

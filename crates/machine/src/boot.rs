@@ -123,7 +123,10 @@ pub fn plan(
 
     let firmware = match firmware(options, class, model)? {
         None => None,
-        Some(Source::Builtin(bytes)) => Some(("(built in)".to_owned(), bytes.to_vec())),
+        Some(Source::Builtin(bytes)) => {
+            enough_for_builtin(model)?;
+            Some(("(built in)".to_owned(), bytes.to_vec()))
+        }
         Some(Source::Found(found)) => {
             let name = found.path.display().to_string();
             let bytes = read_unpacked(&found.path, limit)
@@ -218,6 +221,20 @@ pub fn plan(
 enum Source {
     Builtin(&'static [u8]),
     Found(Firmware),
+}
+
+/// Whether harts have what our own firmware is compiled for.
+fn enough_for_builtin(model: &CpuModel) -> Result<(), String> {
+    let needs = [Ext::M, Ext::Zmmul, Ext::Zaamo, Ext::Zalrsc, Ext::Zca, Ext::Zicsr, Ext::Zifencei];
+    let missing: Vec<_> =
+        needs.into_iter().filter(|ext| !model.extensions.has(*ext)).map(Ext::name).collect();
+    match missing.is_empty() {
+        true => Ok(()),
+        false => Err(format!(
+            "our own firmware needs {}, which this CPU has not; -bios none -kernel FILE starts a program",
+            missing.join(", ")
+        )),
+    }
 }
 
 fn firmware(options: &BootOptions, class: Class, model: &CpuModel) -> Result<Option<Source>, String> {
