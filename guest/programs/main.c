@@ -35,13 +35,13 @@ static u64 root_fraction(u32 prime, u32 power)
         whole++;
     for (int bit = 63; bit >= 0; bit--) {
         u64 try = fraction | 1ull << bit;
-        u32 a[4] = {(u32)try, (u32)(try >> 32), (u32)whole, 0}, product[12] = {1}, next[12];
+        u32 a[3] = {(u32)try, (u32)(try >> 32), (u32)whole}, product[8] = {1}, next[8];
         for (u32 times = 0; times < power; times++) {
-            for (u32 i = 0; i < 12; i++)
+            for (u32 i = 0; i < 8; i++)
                 next[i] = 0;
-            for (u32 i = 0; i < 4; i++) {
+            for (u32 i = 0; i < 3; i++) {
                 u64 carry = 0;
-                for (u32 j = 0; i + j < 12; j++) {
+                for (u32 j = 0; i + j < 8; j++) {
                     carry += (u64)a[i] * product[j] + next[i + j];
                     next[i + j] = (u32)carry;
                     carry >>= 32;

@@ -52,9 +52,9 @@ int __modsi3(int a, int b)
 u64 __muldi3(u64 a, u64 b)
 {
     u64 sum = 0;
-    for (u32 i = 0; i < 64; i++)
-        if (b >> i & 1)
-            sum += a << i;
+    for (; b; b >>= 1, a <<= 1)
+        if (b & 1)
+            sum += a;
     return sum;
 }
 

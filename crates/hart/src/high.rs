@@ -40,10 +40,10 @@ const LOW: u64 = 0xffff_ffff;
 impl<W: Width> Hart<W> {
     /// The register that `csr` is all or half of, and how far up that half begins.
     pub(crate) fn whole(csr: u16) -> (u16, u32) {
-        match low_half(csr) {
-            Some(low) if W::BITS == 32 => (low, 32),
-            _ => (csr, 0),
+        if W::BITS > 32 {
+            return (csr, 0);
         }
+        low_half(csr).map_or((csr, 0), |low| (low, 32))
     }
 
     /// What the register holds; `None` if this hart has none such. Reading changes nothing.
