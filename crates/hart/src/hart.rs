@@ -296,6 +296,11 @@ impl<W: Width> Hart<W> {
         self.forget_fetches();
     }
 
+    /// Forgets the translations of loads and stores.
+    pub fn flush_data(&self) {
+        self.tlb.flush_data();
+    }
+
     /// Forgets the translation of one virtual address.
     pub fn flush_page(&self, addr: u64) {
         self.tlb.flush_page(addr);

@@ -79,6 +79,12 @@ impl Tlb {
         self.slots.iter().for_each(|slot| slot.tag.set(EMPTY));
     }
 
+    /// Forgets pages that are loaded from or stored to.
+    pub(crate) fn flush_data(&self) {
+        let fetches = VIEWS * PAGES * (Access::Fetch as usize + 1);
+        self.slots[fetches..].iter().for_each(|slot| slot.tag.set(EMPTY));
+    }
+
     /// Forgets the page of `addr`, and all of its superpage if it is part of one.
     pub(crate) fn flush_page(&self, addr: u64) {
         for (slot, reach) in self.slots.iter().zip(self.reaches.iter()) {

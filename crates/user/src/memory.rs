@@ -15,7 +15,10 @@ use hartwright_hart::{Cause, Protection};
 use hartwright_mem::{Access, AddressSpace, PAGE};
 use std::{
     ops::Range,
-    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+    sync::{
+        Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 /// What a process may address: the user's half of Sv39.
@@ -33,6 +36,8 @@ pub(crate) struct Memory {
     /// The host's address of guest address 0.
     base: u64,
     maps: RwLock<Maps>,
+    /// How often something executable was taken away.
+    code_taken: AtomicU64,
 }
 
 impl Memory {
@@ -42,7 +47,7 @@ impl Memory {
         builder.ram("process", 0, SIZE).map_err(|e| e.to_string())?;
         let space = builder.finish().map_err(|e| e.to_string())?;
         let base = space.ram().mapping().as_ptr() as u64;
-        let memory = Memory { space, base, maps: RwLock::default() };
+        let memory = Memory { space, base, maps: RwLock::default(), code_taken: AtomicU64::new(0) };
         memory.reserve(0..SIZE).map_err(|_| "the host reserves no addresses for the guest".to_owned())?;
         Ok(memory)
     }
@@ -59,6 +64,11 @@ impl Memory {
             _ if addr < SIZE => self.base + addr,
             _ => NOWHERE,
         }
+    }
+
+    /// How often something executable was taken away: while it stands, what was fetched may be fetched again.
+    pub(crate) fn code_taken(&self) -> u64 {
+        self.code_taken.load(Ordering::SeqCst)
     }
 
     /// The list of mappings, which stands while it is held.
@@ -238,6 +248,9 @@ impl Change<'_> {
 
     /// Sets permissions of a range of whole pages, all of them mapped.
     pub(crate) fn protect(&mut self, range: Range<u64>, prot: u8) -> Answer {
+        if prot & EXEC == 0 {
+            self.forget_code(range.clone());
+        }
         let args = [self.memory.base + range.start, range.end - range.start, host_prot(prot)];
         // SAFETY: it changes permissions within the reservation; who may have the pages at hand stands still.
         unsafe { host::call(libc::SYS_mprotect, &args) }?;
@@ -267,6 +280,7 @@ impl Change<'_> {
         for (part, map) in self.maps.within(range) {
             if map.prot & EXEC != 0 {
                 self.memory.space.ram().renew(part.start, part.end - part.start);
+                self.memory.code_taken.fetch_add(1, Ordering::SeqCst);
             }
         }
     }

@@ -94,7 +94,9 @@ pub(crate) fn process(thread: &Thread<'_>, wanted: &Wanted) -> Answer {
     if thread.seat.pending.load(Ordering::Relaxed) != 0 {
         return Err(Failure::NotBegun);
     }
-    let vfork = wanted.has(CLONE_VFORK).then(Pipe::new).transpose().inspect_err(|_| thread.open())?;
+    let sp = thread.hart().x(2);
+    let vfork = wanted.has(CLONE_VFORK).then(|| Pipe::new(sp)).transpose();
+    let vfork = vfork.inspect_err(|_| thread.open())?;
     let forked = process.threads.stopped(|| {
         let held =
             (process.threads.hold(), process.actions.hold(), process.memory.change(), lock(&process.brk));
@@ -111,9 +113,8 @@ pub(crate) fn process(thread: &Thread<'_>, wanted: &Wanted) -> Answer {
     match forked {
         Ok(0) => {
             process.threads.alone(thread.seat.clone());
-            if let Some(pipe) = vfork {
-                pipe.in_child();
-            }
+            // One that this process had itself is its parent's business only.
+            drop(thread.vfork.replace(vfork.map(Pipe::in_child)));
             let hart = thread.hart();
             wanted.registers(Registers::of(hart)).give(hart);
             // SAFETY: it asks for a number.
@@ -131,7 +132,7 @@ pub(crate) fn process(thread: &Thread<'_>, wanted: &Wanted) -> Answer {
                 let _ = process.memory.write(wanted.parent_tid, &(pid as u32).to_le_bytes());
             }
             if let Some(pipe) = vfork {
-                pipe.wait();
+                pipe.wait(thread);
             }
         }
         Err(_) => {}
@@ -141,14 +142,23 @@ pub(crate) fn process(thread: &Thread<'_>, wanted: &Wanted) -> Answer {
 }
 
 /// How the parent of a `vfork` learns that the child has its own program, or has ended: a pipe whose writing end
-/// closes then. The child has memory of its own all the while.
-struct Pipe {
+/// closes then.
+///
+/// The child has memory of its own, where Linux has it share its parent's. What a child is to tell by that, it leaves
+/// in the frames of the functions that called `vfork`: `posix_spawn` why it failed, for one. So a child that ends
+/// without a program of its own sends that part of the stack through the pipe.
+pub(crate) struct Pipe {
     reading: i32,
     writing: i32,
+    /// The stack pointer of the parent.
+    sp: u64,
 }
 
+/// Bytes of the parent's stack that a child gives back: as much as a pipe holds at least, so that writing never waits.
+const GIVEN_BACK: u64 = 4096;
+
 impl Pipe {
-    fn new() -> Result<Self, Failure> {
+    fn new(sp: u64) -> Result<Self, Failure> {
         /// Above the numbers that programs expect for what they open.
         const HIGH: i32 = 900;
         let mut ends = [0; 2];
@@ -164,24 +174,51 @@ impl Pipe {
                 }
             }
         });
-        Ok(Pipe { reading, writing })
+        Ok(Pipe { reading, writing, sp })
     }
 
-    /// Keeps the writing end open until the child has a program of its own, or ends.
-    fn in_child(mut self) {
-        self.writing = -1;
+    /// Closes the child's reading end.
+    fn in_child(mut self) -> Self {
+        // SAFETY: it is the child's copy of a descriptor of ours.
+        unsafe { close(self.reading) };
+        self.reading = -1;
+        self
     }
 
-    fn wait(mut self) {
-        let mut byte = 0u8;
-        // SAFETY: the descriptors are ours. Nothing is ever written; all signals are blocked, so none interrupts.
+    /// The end that keeps the parent waiting.
+    pub(crate) fn writing(&self) -> i32 {
+        self.writing
+    }
+
+    /// Sends the parent's part of the stack back, when the child ends.
+    pub(crate) fn give_back(self, thread: &Thread<'_>) {
+        let memory = &thread.process.memory;
+        let end = memory.maps().at(self.sp).map_or(self.sp, |(_, map)| map.end.min(self.sp + GIVEN_BACK));
+        let mut frames = vec![0; (end - self.sp) as usize];
+        if memory.read(self.sp, &mut frames).is_ok() {
+            host::write(self.writing, &frames);
+        }
+    }
+
+    /// Waits until the child has a program of its own or has ended, and takes what it gives back.
+    fn wait(mut self, thread: &Thread<'_>) {
+        let mut frames = vec![];
+        let mut part = [0u8; GIVEN_BACK as usize];
+        // SAFETY: the descriptors are ours; all signals are blocked, so none interrupts.
         unsafe {
             close(self.writing);
             self.writing = -1;
-            while read(self.reading, (&raw mut byte).cast(), 1) < 0
-                && std::io::Error::last_os_error().raw_os_error() == Some(EINTR)
-            {}
+            loop {
+                let got = read(self.reading, part.as_mut_ptr().cast(), part.len());
+                match got {
+                    1.. => frames.extend(&part[..got as usize]),
+                    -1 if std::io::Error::last_os_error().raw_os_error() == Some(EINTR) => {}
+                    _ => break,
+                }
+            }
         }
+        // Whoever unmapped its stack meanwhile has nothing to be told.
+        let _ = thread.process.memory.write(self.sp, &frames);
     }
 }
 
@@ -199,6 +236,9 @@ impl Drop for Pipe {
 /// Ends the calling guest thread: who waits for it is woken.
 pub(crate) fn end(thread: &Thread<'_>) {
     host::set_mask(ALL);
+    if let Some(pipe) = thread.vfork.take() {
+        pipe.give_back(thread);
+    }
     let at = thread.clear_tid.get();
     if at != 0 && thread.process.memory.write(at, &0u32.to_le_bytes()).is_ok() {
         let args = [thread.at(at), FUTEX_WAKE as u64, 1];

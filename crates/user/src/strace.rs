@@ -17,10 +17,9 @@ pub(crate) fn before(thread: &Thread<'_>, row: Option<&Row>, number: u64, args: 
     let shown: Vec<String> =
         row.args.iter().zip(args).map(|(kind, arg)| argument(thread, *kind, arg)).collect();
     let line = format!("{pid} {}({})", row.name, shown.join(","));
-    if matches!(row.name, "exit" | "exit_group" | "execve" | "rt_sigreturn") {
-        // They may not come back.
-        thread.process.log.write(&format!("{line}{}", if row.name.starts_with("exit") { "\n" } else { "" }));
-        return String::new();
+    if matches!(row.name, "exit" | "exit_group" | "execve" | "execveat") {
+        // They do not come back, unless they fail, and then there is a second line.
+        thread.process.log.write(&format!("{line}\n"));
     }
     line
 }

@@ -15,7 +15,7 @@ use hartwright_hart::{Cause, Config, Hart, Trap};
 use hartwright_isa::csr;
 use hartwright_wire::{Clock, Mtime};
 use std::{
-    cell::Cell,
+    cell::{Cell, RefCell},
     sync::{Arc, atomic::Ordering},
 };
 
@@ -66,8 +66,11 @@ pub(crate) struct Thread<'c> {
     pub(crate) clear_tid: Cell<u64>,
     /// What `exit` was given.
     pub(crate) status: Cell<i32>,
+    /// What holds the parent up, in the child of a `vfork`.
+    pub(crate) vfork: RefCell<Option<spawn::Pipe>>,
     core: &'c Core<u64>,
     heeded: Cell<Heeded>,
+    code_taken: Cell<u64>,
 }
 
 /// Ticks of `time` in a second.
@@ -99,8 +102,10 @@ pub(crate) fn run(
         alt: Cell::new(AltStack::NONE),
         clear_tid: Cell::new(clear_tid),
         status: Cell::new(0),
+        vfork: RefCell::new(None),
         core: &core,
         heeded: Cell::default(),
+        code_taken: Cell::new(0),
     };
     thread.live(ready);
     thread.status.get()
@@ -165,7 +170,12 @@ impl<'c> Thread<'c> {
             task.fence();
         }
         if before.taken != now.taken {
-            self.hart().flush();
+            let code_taken = self.process.memory.code_taken();
+            if self.code_taken.replace(code_taken) == code_taken {
+                self.hart().flush_data();
+            } else {
+                self.hart().flush();
+            }
         }
     }
 

@@ -1,7 +1,11 @@
 //! Files by descriptor: opening, reading, writing, and what a descriptor itself can do.
 
 use super::{Args, ioctl::ioctl, rows, stat, vectors};
-use crate::{errno::Answer, proc, thread::Thread};
+use crate::{
+    errno::{Answer, refuse},
+    proc,
+    thread::Thread,
+};
 use libc::*;
 
 rows! {
@@ -16,7 +20,7 @@ rows! {
      52 fchmod(Int, Octal)                          Host(SYS_fchmod);
      55 fchown(Int, Int, Int)                       Host(SYS_fchown);
      56 openat(At, Str, Hex, Octal)                 Here(openat_);
-     57 close(Int)                                  Host(SYS_close);
+     57 close(Int)                                  Here(close_);
      59 pipe2(Ptr, Hex)                             Host(SYS_pipe2);
      61 getdents64(Int, Ptr, Long)                  Host(SYS_getdents64);
      62 lseek(Int, Long, Int)                       Host(SYS_lseek);
@@ -46,7 +50,7 @@ rows! {
     286 preadv2(Int, Addr, Int, Long, Long, Hex)    Here(vectors::preadv2);
     287 pwritev2(Int, Addr, Int, Long, Long, Hex)   Here(vectors::pwritev2);
     291 statx(At, Str, Hex, Hex, Ptr)               Here(stat::statx);
-    436 close_range(Int, Int, Hex)                  Host(SYS_close_range);
+    436 close_range(Int, Int, Hex)                  Here(close_range_);
     437 openat2(At, Str, Ptr, Long)                 Host(SYS_openat2);
     425 io_uring_setup(Int, Ptr)                    Refused(ENOSYS);
 }
@@ -58,6 +62,37 @@ fn openat_(thread: &Thread<'_>, [at, path, flags, mode, ..]: Args) -> Answer {
     }
     let name = proc::under_prefix(thread, name);
     thread.host(SYS_openat, [at, name.as_ptr() as u64, flags, mode, 0, 0])
+}
+
+/// Descriptors of our own that the guest knows nothing of, in order.
+fn ours(thread: &Thread<'_>) -> Vec<u64> {
+    let log = Some(thread.process.log.fd).filter(|fd| *fd > STDERR_FILENO);
+    let vfork = thread.vfork.borrow().as_ref().map(|pipe| pipe.writing());
+    let mut ours: Vec<u64> = log.into_iter().chain(vfork).map(|fd| fd as u64).collect();
+    ours.sort_unstable();
+    ours
+}
+
+fn close_(thread: &Thread<'_>, [fd, ..]: Args) -> Answer {
+    if ours(thread).contains(&fd) {
+        return refuse(EBADF);
+    }
+    thread.host(SYS_close, [fd, 0, 0, 0, 0, 0])
+}
+
+/// `close_range`, in parts between descriptors of ours.
+fn close_range_(thread: &Thread<'_>, [first, last, flags, ..]: Args) -> Answer {
+    let (mut from, last) = (first & 0xffff_ffff, last & 0xffff_ffff);
+    if from > last {
+        return refuse(EINVAL);
+    }
+    for own in ours(thread).into_iter().filter(|own| (first & 0xffff_ffff..=last).contains(own)) {
+        if own > from {
+            thread.host(SYS_close_range, [from, own - 1, flags, 0, 0, 0])?;
+        }
+        from = own + 1;
+    }
+    if from > last { Ok(0) } else { thread.host(SYS_close_range, [from, last, flags, 0, 0, 0]) }
 }
 
 /// `fcntl`: which of its commands take an address.

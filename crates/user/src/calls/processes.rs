@@ -34,8 +34,11 @@ fn exit_(thread: &Thread<'_>, [status, ..]: Args) -> Answer {
     Err(Failure::Exit)
 }
 
-fn exit_group(_: &Thread<'_>, [status, ..]: Args) -> Answer {
-    // SAFETY: it ends the process; there is nothing that wants to be told first.
+fn exit_group(thread: &Thread<'_>, [status, ..]: Args) -> Answer {
+    if let Some(pipe) = thread.vfork.take() {
+        pipe.give_back(thread);
+    }
+    // SAFETY: it ends the process; there is nothing else that wants to be told first.
     unsafe { _exit(status as i32) }
 }
 

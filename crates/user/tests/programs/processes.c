@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,6 +58,20 @@ int main(int argc, char **argv) {
         _exit(9);
     }
     ended("exec of the host's", child);
+    extern char **environ;
+    posix_spawn_file_actions_t closing;
+    posix_spawn_file_actions_init(&closing);
+    posix_spawn_file_actions_addclosefrom_np(&closing, 3);
+    int spawned = posix_spawn(&child, "/nonexistent", &closing, 0, own, environ);
+    printf("spawn of nothing: %s\n", strerror(spawned));
+    if (!spawned) wait(0);
+    volatile int told = 0;
+    if (!(child = vfork())) {
+        told = 77;
+        _exit(0);
+    }
+    wait(0);
+    printf("told by a child: %d\n", told);
     printf("exec of nothing: %d %s\n", execve("/nonexistent", own, env), strerror(errno));
     if (!(child = fork())) {
         raise(SIGSTOP);
