@@ -10,6 +10,7 @@ pub mod initramfs;
 pub mod install;
 pub mod kallsyms;
 pub mod manifest;
+pub mod mutants;
 pub mod peers;
 pub mod programs;
 pub mod suites;

@@ -3,7 +3,7 @@
 
 use anyhow::{Result, bail};
 use std::{path::Path, process::ExitCode};
-use xtask::{bench, guests, install, suites};
+use xtask::{bench, guests, install, mutants, suites};
 
 /// One thing that `cargo xtask` can do.
 struct Chore {
@@ -21,6 +21,7 @@ const CHORES: &[Chore] = &[
     Chore { name: "test",    usage: "[--full] [SUITE...]",       about: "check everything; ends with the totals",         more: || Ok(suites::list()),      run: test },
     Chore { name: "ci",      usage: "",                          about: "what CI runs: every suite of `test`",            more: || Ok(suites::list()),      run: ci },
     Chore { name: "install", usage: "--prefix DIR",              about: "build, and install below DIR",                   more: || Ok(String::new()),       run: install },
+    Chore { name: "mutants", usage: "[WORD...]",                 about: "make mistakes on purpose: does a test notice",   more: || Ok(String::new()),       run: mutants },
     Chore { name: "bench",   usage: "[--rounds N] [PROGRAM...]", about: "time guest programs against QEMU, round by round", more: || Ok(bench::list()),     run: bench },
 ];
 
@@ -95,6 +96,11 @@ fn install(words: &[String]) -> Result<bool> {
     };
     install::install(Path::new(prefix))?;
     Ok(true)
+}
+
+fn mutants(words: &[String]) -> Result<bool> {
+    let tally = mutants::run(only_names(words)?)?;
+    Ok(tally.caught == tally.all)
 }
 
 fn bench(words: &[String]) -> Result<bool> {

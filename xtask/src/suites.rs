@@ -1,6 +1,6 @@
 //! `cargo xtask test`: everything that must hold, suite after suite, with time and counts.
 
-use crate::{battery, cargo, debian, guests, programs, target, workspace};
+use crate::{battery, cargo, debian, guests, mutants, programs, target, workspace};
 use anyhow::{Context, Result, bail, ensure};
 use std::{
     fs,
@@ -42,6 +42,7 @@ const SUITES: &[Suite] = &[
     Suite { name: "programs", about: "c-torture, csmith, QEMU's tests/tcg: ours beside QEMU 11",   full: false, run: run_programs },
     Suite { name: "firmware", about: "guest/ builds to the bytes that are committed",            full: false, run: firmware },
     Suite { name: "deny",     about: "licences, bans and sources of what we depend on",          full: false, run: deny },
+    Suite { name: "mutants",  about: "mistakes made on purpose: is each noticed by a test",        full: true,  run: run_mutants },
     Suite { name: "peer",     about: "the whole-machine tests against QEMU: are the tests true", full: true,  run: peer },
 ];
 
@@ -179,6 +180,11 @@ fn run_battery(full: bool) -> Result<Count> {
     print!("\n{}", table.text());
     count.note = table.totals();
     Ok(count)
+}
+
+fn run_mutants(_: bool) -> Result<Count> {
+    let mutants::Tally { caught, all } = mutants::run(&[])?;
+    Ok(Count { passed: caught, failed: all - caught, note: format!("{caught} of {all} mutants are caught") })
 }
 
 fn doctests(_: bool) -> Result<Count> {

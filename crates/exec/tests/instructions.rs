@@ -1,4 +1,5 @@
-//! Every row of the tables, each class of operands with each rounding mode, against QEMU.
+//! Every row of the tables, each class of operands with each rounding mode, against QEMU; and against Sail's model
+//! what that runs.
 //!
 //! Differences on purpose:
 //! - `mstatus.FS` and `SD` may become dirty earlier in QEMU, and are not compared.
@@ -15,6 +16,8 @@
 #![forbid(unsafe_code)]
 
 mod common;
+#[path = "common/sail.rs"]
+mod sail;
 
 use common::{
     plans::{PLANS, Plan, leave},
@@ -36,6 +39,11 @@ fn battery_few_registers_do_what_they_do_in_qemu() {
 #[test]
 fn battery_every_row_of_64_bits_does_what_it_does_in_qemu() {
     Plan::find("rv64").prove();
+}
+
+#[test]
+fn battery_rows_do_what_they_do_in_sail() {
+    sail::prove();
 }
 
 #[test]

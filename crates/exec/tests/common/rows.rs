@@ -104,6 +104,11 @@ impl Row {
         based && self.base().mnemonic != "jalr"
     }
 
+    /// Whether all that it does is to compute an integer register from others.
+    pub(crate) fn computes(self) -> bool {
+        self.has("rd") && self.has("rs1") && !self.has("csr")
+    }
+
     /// The registers of floating point that it reads.
     fn floats(self, d: &Decoded) -> Vec<u8> {
         let all = [("fs1", d.rs1), ("fs2", d.rs2), ("fs3", d.rs3)];
@@ -121,7 +126,7 @@ impl Row {
     }
 
     /// Whether bits 12 to 14 are a rounding mode.
-    fn rounds(self) -> bool {
+    pub(crate) fn rounds(self) -> bool {
         let (mask, value) = self.base().pattern;
         let computes = matches!(value & 0x7f, 0x43 | 0x47 | 0x4b | 0x4f | 0x53);
         matches!(self, Row::Wide(_)) && computes && mask & 0x7000 == 0
@@ -204,7 +209,13 @@ impl Patterns {
                 raw &= !place(insn.format, u32::MAX);
                 raw |= place(insn.format, landing(rng) as u32);
             }
-            Format::Z => raw = raw & 0xf_ffff | u32::from(rng.pick(CSRS)) << 20,
+            Format::Z => {
+                raw = raw & 0xf_ffff | u32::from(rng.pick(CSRS)) << 20;
+                if rng.one_in(4) {
+                    // From `x0`, which may mean that nothing is written.
+                    raw &= !(31 << 15);
+                }
+            }
             _ => {}
         }
         raw
