@@ -60,6 +60,11 @@ impl<'c, W: Width> Task<'c, W> {
         }
     }
 
+    /// Limits blocks to one instruction, or lets them be long.
+    pub fn single(&mut self, single: bool) {
+        self.cache.single(single);
+    }
+
     /// Has every block compared with memory before it runs again, as `fence.i` does.
     pub fn fence(&mut self) {
         self.cache.fence();

@@ -13,6 +13,7 @@ mod ipc;
 mod links;
 mod memory;
 mod processes;
+mod refused;
 mod signals;
 mod sockets;
 mod stat;
@@ -92,7 +93,7 @@ macro_rules! rows {
 use rows;
 
 /// The families.
-const FAMILIES: [&[Row]; 11] = [
+const FAMILIES: [&[Row]; 12] = [
     files::ROWS,
     links::ROWS,
     events::ROWS,
@@ -101,6 +102,7 @@ const FAMILIES: [&[Row]; 11] = [
     ipc::ROWS,
     memory::ROWS,
     processes::ROWS,
+    refused::ROWS,
     signals::ROWS,
     sockets::ROWS,
     time::ROWS,
@@ -132,8 +134,14 @@ pub(crate) fn call(thread: &Thread<'_>) -> Result<(), Failure> {
         Some(Does::HostOnce(there)) => (host_call(thread, row, there, args), false),
         Some(Does::Here(does)) => (does(thread, args), true),
         Some(Does::HereOnce(does)) => (does(thread, args), false),
-        Some(Does::Refused(errno)) => (refuse(errno), false),
-        None => (thread.process.log.unknown(number), false),
+        Some(Does::Refused(errno)) => {
+            thread.process.log.refused(number, row.map(|row| row.name));
+            (refuse(errno), false)
+        }
+        None => {
+            thread.process.log.refused(number, None);
+            (refuse(libc::ENOSYS), false)
+        }
     };
     if let Some(shown) = shown {
         crate::strace::after(thread, &shown, row, does);

@@ -25,6 +25,8 @@ pub(crate) struct Options {
     pub(crate) log: Vec<String>,
     /// Where they are written, if not to standard error.
     pub(crate) log_file: Option<String>,
+    /// Whether each block has one instruction only.
+    pub(crate) single: bool,
     /// Makes `AT_RANDOM` the same each time.
     pub(crate) seed: Option<u64>,
     /// What the emulator is called with when the guest runs another program.
@@ -89,7 +91,7 @@ flags! {
     "d" "QEMU_LOG" Some("item[,...]"), "enable logging of specified items", Does::Set(log);
     "dfilter" "QEMU_DFILTER" Some("range"), "filter logging based on address range", Does::NotYet;
     "D" "QEMU_LOG_FILENAME" Some("logfile"), "write logs to 'logfile' (default stderr)", Does::Set(log_file);
-    "one-insn-per-tb" "QEMU_ONE_INSN_PER_TB" None, "run one instruction at a time", Does::NotYet;
+    "one-insn-per-tb" "QEMU_ONE_INSN_PER_TB" None, "run one instruction at a time", Does::Set(single);
     "tb-size" "QEMU_TB_SIZE" Some("size"), "size of the cache of decoded code", Does::NotYet;
     "strace" "QEMU_STRACE" None, "log system calls", Does::Set(strace);
     "seed" "QEMU_RAND_SEED" Some("seed"), "seed for pseudo-random numbers", Does::Set(seed);
@@ -168,6 +170,7 @@ pub(crate) fn read(
         release: None,
         log: vec![],
         log_file: None,
+        single: false,
         seed: None,
         inherited: vec![c_string(face.program.as_bytes())],
         program: OsString::new(),
@@ -331,6 +334,11 @@ fn log_file(options: &mut Options, value: OsString) -> Result<(), String> {
 
 fn strace(options: &mut Options, _: OsString) -> Result<(), String> {
     options.log.push("strace".into());
+    Ok(())
+}
+
+fn single(options: &mut Options, _: OsString) -> Result<(), String> {
+    options.single = true;
     Ok(())
 }
 

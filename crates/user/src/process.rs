@@ -1,7 +1,6 @@
 //! What the threads of a guest process have in common.
 
 use crate::{
-    errno::{Answer, refuse},
     host,
     memory::Memory,
     options::Options,
@@ -11,7 +10,7 @@ use crate::{
 use hartwright_exec::Trace;
 use hartwright_isa::cpu::CpuModel;
 use std::{
-    collections::BTreeMap,
+    collections::BTreeSet,
     ffi::CString,
     sync::{Arc, Mutex},
     time::Instant,
@@ -68,25 +67,22 @@ pub(crate) struct Log {
     pub(crate) unimp: bool,
     /// Where to: a descriptor.
     pub(crate) fd: i32,
-    /// Numbers of calls that have no row, and how often each was asked for.
-    unknown: Mutex<BTreeMap<u64, u64>>,
+    /// Numbers of calls that were refused and told.
+    refused: Mutex<BTreeSet<u64>>,
 }
 
 impl Log {
     /// A log to descriptor `fd`.
     pub(crate) fn new(strace: bool, unimp: bool, fd: i32) -> Self {
-        Log { strace, unimp, fd, unknown: Mutex::default() }
+        Log { strace, unimp, fd, refused: Mutex::default() }
     }
 
-    /// Counts a call that has no row.
-    pub(crate) fn unknown(&self, number: u64) -> Answer {
-        let mut unknown = lock(&self.unknown);
-        let times = unknown.entry(number).or_default();
-        *times += 1;
-        if self.unimp && *times == 1 {
-            self.write(&format!("Unsupported syscall: {number}\n"));
+    /// Notes a call that is refused because it is not there; it is told the first time.
+    pub(crate) fn refused(&self, number: u64, name: Option<&str>) {
+        if self.unimp && lock(&self.refused).insert(number) {
+            let name = name.map_or_else(String::new, |name| format!(" ({name})"));
+            self.write(&format!("Unsupported syscall: {number}{name}\n"));
         }
-        refuse(libc::ENOSYS)
     }
 
     /// Writes text.

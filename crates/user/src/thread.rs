@@ -134,6 +134,7 @@ impl<'c> Thread<'c> {
     fn live(&self, ready: impl FnOnce()) {
         let process = &self.process;
         let mut task = Task::new(self.core, process.trace.clone());
+        task.single(process.options.single);
         process.threads.add(self.seat.clone());
         signals::sit(&self.seat, process.memory.host(1) - 1, crate::memory::SIZE);
         ready();

@@ -4,6 +4,7 @@ use super::{Args, ioctl::ioctl, rows, stat, vectors};
 use crate::{
     errno::{Answer, refuse},
     proc,
+    spawn::Pipe,
     thread::Thread,
 };
 use libc::*;
@@ -67,7 +68,7 @@ fn openat_(thread: &Thread<'_>, [at, path, flags, mode, ..]: Args) -> Answer {
 /// Descriptors of our own that the guest knows nothing of, in order.
 fn ours(thread: &Thread<'_>) -> Vec<u64> {
     let log = Some(thread.process.log.fd).filter(|fd| *fd > STDERR_FILENO);
-    let vfork = thread.vfork.borrow().as_ref().map(|pipe| pipe.writing());
+    let vfork = thread.vfork.borrow().as_ref().map(Pipe::writing);
     let mut ours: Vec<u64> = log.into_iter().chain(vfork).map(|fd| fd as u64).collect();
     ours.sort_unstable();
     ours

@@ -23,7 +23,6 @@ rows! {
      35 unlinkat(At, Str, Hex)                      Host(SYS_unlinkat);
      36 symlinkat(Str, At, Str)                     Host(SYS_symlinkat);
      37 linkat(At, Str, At, Str, Hex)               Host(SYS_linkat);
-     38 renameat(At, Str, At, Str)                  Host(SYS_renameat);
      39 umount2(Str, Hex)                           Host(SYS_umount2);
      40 mount(Str, Str, Str, Hex, Ptr)              Host(SYS_mount);
      41 pivot_root(Str, Str)                        Host(SYS_pivot_root);
@@ -39,7 +38,14 @@ rows! {
      88 utimensat(At, Str, Ptr, Hex)                Host(SYS_utimensat);
     166 umask(Octal)                                Host(SYS_umask);
     276 renameat2(At, Str, At, Str, Hex)            Host(SYS_renameat2);
+    428 open_tree(At, Str, Hex)                     Host(SYS_open_tree);
+    429 move_mount(At, Str, At, Str, Hex)           Host(SYS_move_mount);
+    430 fsopen(Str, Hex)                            Host(SYS_fsopen);
+    431 fsconfig(Int, Int, Str, Ptr, Int)           Host(SYS_fsconfig);
+    432 fsmount(Int, Hex, Hex)                      Host(SYS_fsmount);
+    433 fspick(At, Str, Hex)                        Host(SYS_fspick);
     439 faccessat2(At, Str, Octal, Hex)             Here(faccessat2_);
+    442 mount_setattr(At, Str, Hex, Ptr, Long)      Host(SYS_mount_setattr);
     452 fchmodat2(At, Str, Octal, Hex)              Host(SYS_fchmodat2);
 }
 

@@ -24,6 +24,7 @@ rows! {
     268 setns(Int, Hex)                             Host(SYS_setns);
     270 process_vm_readv(Int, Addr, Long, Addr, Long, Hex) Here(process_vm_readv_);
     271 process_vm_writev(Int, Addr, Long, Addr, Long, Hex) Here(process_vm_writev_);
+    272 kcmp(Int, Int, Int, Addr, Addr)             Host(SYS_kcmp);
     281 execveat(At, Str, Addr, Addr, Hex)          Here(execveat_);
     293 rseq(Addr, Int, Hex, Hex)                   Refused(ENOSYS);
     435 clone3(Addr, Long)                          Refused(ENOSYS);

@@ -4,6 +4,8 @@ use super::rows;
 use libc::*;
 
 rows! {
+     30 ioprio_set(Int, Int, Int)                   Host(SYS_ioprio_set);
+     31 ioprio_get(Int, Int)                        Host(SYS_ioprio_get);
     101 nanosleep(Ptr, Ptr)                         HostOnce(SYS_nanosleep);
     102 getitimer(Int, Ptr)                         Host(SYS_getitimer);
     103 setitimer(Int, Ptr, Ptr)                    Host(SYS_setitimer);
