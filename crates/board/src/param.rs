@@ -1,12 +1,10 @@
 //! `param`: a simple CPU, memory and a UART; where QEMU's `virt` has the same device, it is at the same address.
 
-use hartwright_machine::{BOARDS, Board, MachineSpec, Options};
-use hartwright_objects::{CLASSES, Category, Class};
-use linkme::distributed_slice;
+use hartwright_machine::{MachineSpec, Options, board};
 
-/// The machine's description.
-fn param(options: &Options) -> MachineSpec {
-    let mut m = MachineSpec::new("param", CLASS.doc);
+board!("param", "simple CPU, memory and UART", param);
+
+fn param(m: &mut MachineSpec, options: &Options) {
     m.harts(options, 1..=8);
 
     m.rom("rom", 0x1000, 0xf000);
@@ -15,22 +13,4 @@ fn param(options: &Options) -> MachineSpec {
     m.device("plic", "riscv.sifive.plic", 0xc00_0000, 0x400_0000);
     m.device("uart0", "ns16550a", 0x1000_0000, 0x100).line("irq", "plic", 10).chardev("serial0");
     m.ram("ram", 0x8000_0000, options.ram.unwrap_or(128 << 20));
-    m
 }
-
-static CLASS: Class = Class {
-    name: "param-machine",
-    aliases: &[],
-    parent: Some("machine"),
-    doc: "simple CPU, memory and UART",
-    category: Category::Uncategorized,
-    bus: None,
-    properties: || &[],
-    make: None,
-};
-
-#[distributed_slice(CLASSES)]
-static REGISTERED: &Class = &CLASS;
-
-#[distributed_slice(BOARDS)]
-static PARAM: &Board = &Board { class: &CLASS, spec: param };

@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod conforms;
+mod dma;
 mod locked;
 pub mod log;
 mod port;
@@ -14,6 +15,7 @@ pub mod regs;
 mod wiring;
 
 pub use conforms::conforms;
+pub use dma::Dma;
 pub use hartwright_mem::{BusError, Mmio};
 pub use hartwright_objects::Error;
 pub use hartwright_wire::{Alarm, Clock, Comparator, Line, Mtime, Sink};

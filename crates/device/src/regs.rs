@@ -313,9 +313,13 @@ macro_rules! registers {
         $(= $reset:literal)?
         $(read $read:ident)? $(write $write:ident)? $(get $get:ident)? $(set $set:ident)? $(then $then:ident)?;
     )*) => {
+        // Serde takes a path as text, where a macro's own crate has no name.
+        #[allow(unused_imports)]
+        use $crate::serde as __hartwright_serde;
+
         /// The registers' values; their fields are in the modules of the same names.
         #[derive(Clone, Debug, PartialEq, Eq, $crate::serde::Serialize, $crate::serde::Deserialize)]
-        #[serde(crate = "hartwright_device::serde")]
+        #[serde(crate = "__hartwright_serde")]
         #[allow(missing_docs, unreachable_pub)]
         pub struct Regs {
             $(pub $reg: $crate::register_cell!(type $ty [$($count)?] [$($get)? $($set)?])),*

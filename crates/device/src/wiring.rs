@@ -1,6 +1,6 @@
 //! What a device is wired to, and what it tells the one who wires it.
 
-use crate::{CharPort, Clock, Line, Mtime, Sink};
+use crate::{CharPort, Clock, Dma, Line, Mtime, Sink};
 use std::{fmt, sync::Arc};
 
 /// All that a device is given from outside.
@@ -16,6 +16,8 @@ pub struct Wiring {
     pub clock: Clock,
     /// The machine timer.
     pub mtime: Arc<Mtime>,
+    /// The machine's memory, for a device with DMA.
+    pub memory: Dma,
     /// The host's end of a serial line.
     pub chardev: CharPort,
     /// Where to ask for power-off and reset.
@@ -38,6 +40,7 @@ impl Default for Wiring {
             lines: vec![],
             mtime: Mtime::new(clock.clone(), 10_000_000),
             clock,
+            memory: Dma::default(),
             chardev: CharPort::default(),
             power: Power::default(),
             me: Arc::new(Nobody),

@@ -53,7 +53,8 @@ pub(crate) fn assemble(config: &Config) -> Result<Assembled, Outcome> {
     let checked = spec
         .check(&registry, &globals)
         .map_err(|problems| fail(problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")))?;
-    let boot = BootOptions { loaders, builtin: monitor(model.xlen), ..config.boot.clone() };
+    let boot =
+        BootOptions { loaders, builtin: chosen.firmware.or(monitor(model.xlen)), ..config.boot.clone() };
     let tree = device_tree(&checked, &CpuTree::from(&model));
     let plan = plan(&checked.spec, &boot, tree, &model).map_err(fail)?;
     if let Some(file) = &config.dump_dtb {

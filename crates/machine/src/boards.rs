@@ -2,7 +2,7 @@
 
 use crate::{MachineSpec, write::hex};
 use hartwright_isa::cpu::Target;
-use hartwright_objects::{Class, Given, nearest};
+use hartwright_objects::{Category, Class, Given, nearest};
 use std::path::Path;
 
 /// Every machine linked into the program.
@@ -15,9 +15,60 @@ pub struct Board {
     pub class: &'static Class,
     /// Makes its specification.
     pub spec: fn(&Options) -> MachineSpec,
+    /// The firmware it starts with neither `-bios` nor `-kernel`; without one it is the program's own.
+    pub firmware: Option<&'static [u8]>,
+}
+
+/// Makes a machine known by name: its name, what it is in a sentence, what puts things into an empty [`MachineSpec`]
+/// (`fn(&mut MachineSpec, &Options)`), and perhaps the bytes of its firmware.
+///
+/// ```text
+/// board!("demo", "A UART of our own", demo, firmware = include_bytes!("../firmware/firmware.bin"));
+/// ```
+#[macro_export]
+macro_rules! board {
+    ($name:literal, $about:literal, $fill:path $(, firmware = $firmware:expr)? $(,)?) => {
+        const _: () = {
+            static CLASS: $crate::Class = $crate::Board::class($crate::board!(class $name), $about);
+
+            #[$crate::linkme::distributed_slice($crate::CLASSES)]
+            #[linkme(crate = $crate::linkme)]
+            static REGISTERED: &$crate::Class = &CLASS;
+
+            #[$crate::linkme::distributed_slice($crate::BOARDS)]
+            #[linkme(crate = $crate::linkme)]
+            static BOARD: &$crate::Board = &$crate::Board {
+                class: &CLASS,
+                spec: |options| {
+                    let mut spec = $crate::MachineSpec::new($name, $about);
+                    $fill(&mut spec, options);
+                    spec
+                },
+                firmware: $crate::board!(firmware $($firmware)?),
+            };
+        };
+    };
+    (class $name:literal) => { concat!($name, "-machine") };
+    (firmware) => { ::core::option::Option::None };
+    (firmware $bytes:expr) => { ::core::option::Option::Some($bytes) };
 }
 
 impl Board {
+    /// The class of a machine without properties; `name` ends in `-machine`. [`board!`](crate::board) calls it.
+    #[doc(hidden)]
+    pub const fn class(name: &'static str, doc: &'static str) -> Class {
+        Class {
+            name,
+            aliases: &[],
+            parent: Some("machine"),
+            doc,
+            category: Category::Uncategorized,
+            bus: None,
+            properties: || &[],
+            make: None,
+        }
+    }
+
     /// What `-machine` calls it.
     pub fn name(&self) -> &'static str {
         self.class.name.strip_suffix("-machine").unwrap_or(self.class.name)
@@ -57,6 +108,8 @@ pub struct Chosen {
     pub spec: MachineSpec,
     /// Its type, if it is a built-in one.
     pub class: Option<&'static Class>,
+    /// Its firmware, if it brings its own.
+    pub firmware: Option<&'static [u8]>,
 }
 
 /// The machine that `-machine name` names: a built-in one, or a file if the name ends in `.toml` or has a `/`.
@@ -78,14 +131,14 @@ pub fn choose(name: &str, options: &Options) -> Result<Chosen, String> {
         if let Some((property, _)) = options.properties.first() {
             return Err(format!("Property 'machine.{property}' not found"));
         }
-        Chosen { spec: from_file(name, options)?, class: None }
+        Chosen { spec: from_file(name, options)?, class: None, firmware: None }
     } else {
         let board = boards().into_iter().find(|board| board.name() == name).ok_or_else(|| unknown(name))?;
         for (property, value) in &options.properties {
             let known = board.class.property(property).map_err(|why| why.to_string())?;
             known.kind.accept(board.class.name, property, value).map_err(|why| why.to_string())?;
         }
-        Chosen { spec: (board.spec)(options), class: Some(board.class) }
+        Chosen { spec: (board.spec)(options), class: Some(board.class), firmware: board.firmware }
     };
     let cpu = &chosen.spec.cpu;
     match options.harts {

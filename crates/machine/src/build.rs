@@ -1,7 +1,7 @@
 //! Makes the machine: address space, devices, wires, and the tree that names them all.
 
 use crate::{Checked, Device as DeviceSpec, End, MachineSpec, check::PORT};
-use hartwright_device::{CharPort, Clock, Device, Line, Locked, Mtime, Power, Sink, Target, Wiring};
+use hartwright_device::{CharPort, Clock, Device, Dma, Line, Locked, Mtime, Power, Sink, Target, Wiring};
 use hartwright_mem::AddressSpace;
 use hartwright_objects::{Abstract, BASES, Class, Node, Object, Value};
 use std::{
@@ -136,6 +136,7 @@ impl Frame {
                 lines: lines.collect(),
                 clock: self.clock.clone(),
                 mtime: self.mtime.clone(),
+                memory: Dma::new(&self.space),
                 chardev: port(row, device, &outside.ports)?,
                 power: outside.power.clone(),
                 // `Locked::wire` puts the device here.

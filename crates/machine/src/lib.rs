@@ -26,6 +26,10 @@ pub use boards::{BOARDS, Board, Chosen, Options, boards, choose};
 pub use boot::{BootOptions, Plan, plan};
 pub use build::{Frame, Machine, Outside};
 pub use check::Checked;
+#[doc(hidden)]
+pub use hartwright_objects::{CLASSES, Class};
+#[doc(hidden)]
+pub use linkme;
 pub use loader_device::{LOADER_PROPERTIES, LoaderDevice};
 pub use reset::Reset;
 pub use source::{At, Problem, Source};

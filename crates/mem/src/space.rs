@@ -287,12 +287,18 @@ impl AddressSpace {
     /// Copies bytes out of memory, ROM included, as a loader or debugger does: devices notice nothing and are
     /// not readable so.
     pub fn read_bytes(&self, addr: u64, bytes: &mut [u8]) -> Result<(), BusError> {
-        self.chunks(addr, bytes.len(), |at, range| self.ram.read(at, &mut bytes[range]))
+        self.chunks(addr, bytes.len(), true, |at, range| self.ram.read(at, &mut bytes[range]))
     }
 
     /// Copies bytes into memory, ROM included. On an error a first part may have been copied.
     pub fn write_bytes(&self, addr: u64, bytes: &[u8]) -> Result<(), BusError> {
-        self.chunks(addr, bytes.len(), |at, range| self.ram.write(at, &bytes[range]))
+        self.chunks(addr, bytes.len(), true, |at, range| self.ram.write(at, &bytes[range]))
+    }
+
+    /// Copies bytes into RAM, as a device with DMA does: ROM and devices refuse. On an error a first part may have
+    /// been copied.
+    pub fn write_ram(&self, addr: u64, bytes: &[u8]) -> Result<(), BusError> {
+        self.chunks(addr, bytes.len(), false, |at, range| self.ram.write(at, &bytes[range]))
     }
 
     /// Counts an access that hit nothing.
@@ -305,6 +311,7 @@ impl AddressSpace {
         &self,
         addr: u64,
         len: usize,
+        rom: bool,
         mut copy: impl FnMut(u64, std::ops::Range<usize>) -> bool,
     ) -> Result<(), BusError> {
         let mut done = 0;
@@ -313,6 +320,9 @@ impl AddressSpace {
             let entry = self.find(here, 1).ok_or(BusError::Unmapped)?;
             if entry.region.kind == Kind::Io {
                 return Err(BusError::Refused);
+            }
+            if entry.region.kind == Kind::Rom && !rom {
+                return Err(BusError::ReadOnly);
             }
             let offset = here - entry.region.base;
             let n = (entry.region.size - offset).min((len - done) as u64) as usize;

@@ -2,7 +2,8 @@
 
 #![forbid(unsafe_code)]
 
-use proc_macro2::TokenStream;
+use proc_macro_crate::{FoundCrate, crate_name};
+use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote};
 use syn::{
     Attribute, Data, DeriveInput, Error, Expr, Fields, Ident, LitStr, Path, Result, Type,
@@ -13,7 +14,7 @@ use syn::{
 ///
 /// On the struct: `#[object(name = "serial-mm", alias = "ns16550a", parent = "sys-bus-device", family = dyn
 /// Device, category = Input, bus = "System", crate = path)]`; all but `name` may be left out: the parent is
-/// `object`, the family `dyn Object`. The struct's documentation becomes the type's.
+/// `object`, the family `dyn Object`, the crate the object model or else the SDK, as the manifest names them. The struct's documentation becomes the type's.
 ///
 /// On a field: `#[property(name = "reg-shift", default = 0, runtime)]` makes it a property, named like the field
 /// with dashes, with its documentation. A field without it starts as its type's `Default`.
@@ -152,7 +153,7 @@ struct OneProperty {
 
 impl About {
     fn read(input: &DeriveInput) -> Result<Self> {
-        let mut objects: Path = syn::parse_quote!(::hartwright_objects);
+        let mut given: Option<Path> = None;
         let (mut name, mut aliases, mut parent) = (None, vec![], "object".to_owned());
         let (mut family, mut category) = (None, syn::parse_quote!(Uncategorized));
         let mut bus = quote!(::core::option::Option::None);
@@ -164,7 +165,7 @@ impl About {
                     "parent" => parent = text(&meta)?,
                     "family" => family = Some(meta.value()?.parse()?),
                     "category" => category = meta.value()?.parse()?,
-                    "crate" => objects = meta.value()?.parse()?,
+                    "crate" => given = Some(meta.value()?.parse()?),
                     "bus" => {
                         let bus_name = text(&meta)?;
                         bus = quote!(::core::option::Option::Some(#bus_name));
@@ -178,6 +179,7 @@ impl About {
                 Ok(())
             })?;
         }
+        let objects = given.unwrap_or_else(objects);
         let missing = || Error::new_spanned(&input.ident, "an object type needs #[object(name = \"...\")]");
         let name = name.ok_or_else(missing)?;
         let family = family.unwrap_or_else(|| syn::parse_quote!(dyn #objects::Object));
@@ -212,6 +214,22 @@ impl About {
     }
 }
 
+/// The object model's path in the crate that is being compiled: of itself, or under the SDK's roof.
+fn objects() -> Path {
+    let crates = [("hartwright-objects", quote!()), ("hartwright", quote!(::objects))];
+    for (package, module) in crates {
+        let name = match crate_name(package) {
+            // Both crates know themselves by their own name, for their tests and examples.
+            Ok(FoundCrate::Itself) => package.replace('-', "_"),
+            Ok(FoundCrate::Name(name)) => name,
+            Err(_) => continue,
+        };
+        let name = Ident::new(&name, Span::call_site());
+        return syn::parse_quote!(::#name #module);
+    }
+    syn::parse_quote!(::hartwright_objects)
+}
+
 fn word(meta: &ParseNestedMeta<'_>) -> String {
     meta.path.get_ident().map(Ident::to_string).unwrap_or_default()
 }
@@ -234,16 +252,17 @@ fn paragraph(attrs: &[Attribute]) -> String {
 }
 
 fn write_choice(input: &DeriveInput) -> Result<TokenStream> {
-    let mut objects: Path = syn::parse_quote!(::hartwright_objects);
+    let mut given: Option<Path> = None;
     for attr in input.attrs.iter().filter(|attr| attr.path().is_ident("choice")) {
         attr.parse_nested_meta(|meta| {
             if word(&meta) != "crate" {
                 return Err(meta.error("expected crate"));
             }
-            objects = meta.value()?.parse()?;
+            given = Some(meta.value()?.parse()?);
             Ok(())
         })?;
     }
+    let objects = given.unwrap_or_else(objects);
     let Data::Enum(data) = &input.data else {
         return Err(Error::new_spanned(input, "a choice is an enum"));
     };

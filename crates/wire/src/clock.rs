@@ -3,7 +3,7 @@
 use crate::Line;
 use std::{
     collections::BTreeSet,
-    sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak},
     thread::{self, ThreadId},
     time::{Duration, Instant},
 };
@@ -15,8 +15,6 @@ pub struct Clock(Arc<Shared>);
 struct Shared {
     state: Mutex<State>,
     changed: Condvar,
-    /// The thread that rings.
-    thread: OnceLock<ThreadId>,
 }
 
 struct State {
@@ -28,17 +26,37 @@ struct State {
     armed: BTreeSet<(u64, usize)>,
     /// The lines of all alarms, by number.
     lines: Vec<Line>,
-    /// The alarm that rings at this moment.
-    ringing: Option<usize>,
+    /// The alarm that rings at this moment, and the thread that rings it.
+    ringing: Option<(usize, ThreadId)>,
 }
 
 impl State {
+    fn new(since: Option<Instant>) -> Self {
+        State { passed: 0, since, armed: BTreeSet::new(), lines: vec![], ringing: None }
+    }
+
     fn now(&self) -> u64 {
         self.passed + self.since.map_or(0, |since| since.elapsed().as_nanos() as u64)
     }
 }
 
 impl Shared {
+    fn new(state: State) -> Arc<Self> {
+        Arc::new(Shared { state: Mutex::new(state), changed: Condvar::new() })
+    }
+
+    /// Raises the line of the soonest alarm, which is due.
+    fn ring_first(&self, mut state: MutexGuard<'_, State>) {
+        let Some((_, number)) = state.armed.pop_first() else { return };
+        state.ringing = Some((number, thread::current().id()));
+        let line = state.lines[number].clone();
+        // Who hears it may look at the clock, or set its alarm again.
+        drop(state);
+        line.set(true);
+        self.lock().ringing = None;
+        self.changed.notify_all();
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -53,12 +71,7 @@ impl Default for Clock {
 impl Clock {
     /// A clock at 0, standing; [`start`](Self::start) sets it going.
     pub fn new() -> Self {
-        let state = State { passed: 0, since: None, armed: BTreeSet::new(), lines: vec![], ringing: None };
-        let clock = Clock(Arc::new(Shared {
-            state: Mutex::new(state),
-            changed: Condvar::new(),
-            thread: OnceLock::new(),
-        }));
+        let clock = Clock(Shared::new(State::new(None)));
         let shared = Arc::downgrade(&clock.0);
         // Without a thread no alarm would ring, and nothing later could say so.
         thread::Builder::new()
@@ -70,9 +83,25 @@ impl Clock {
 
     /// A clock that goes since `since`, and has no thread: its alarms never ring.
     pub fn without_alarms(since: Instant) -> Self {
-        let state =
-            State { passed: 0, since: Some(since), armed: BTreeSet::new(), lines: vec![], ringing: None };
-        Clock(Arc::new(Shared { state: Mutex::new(state), changed: Condvar::new(), thread: OnceLock::new() }))
+        Clock(Shared::new(State::new(Some(since))))
+    }
+
+    /// A clock at 0 that has no thread and goes only by [`advance`](Self::advance): for a device on a bench.
+    pub fn by_hand() -> Self {
+        Clock(Shared::new(State::new(None)))
+    }
+
+    /// Lets `nanoseconds` pass on a clock [`by_hand`](Self::by_hand): every alarm rings at its time, in order, on
+    /// this thread.
+    pub fn advance(&self, nanoseconds: u64) {
+        let mut state = self.0.lock();
+        let end = state.passed.saturating_add(nanoseconds);
+        while let Some(&(at, _)) = state.armed.first().filter(|(at, _)| *at <= end) {
+            state.passed = state.passed.max(at);
+            self.0.ring_first(state);
+            state = self.0.lock();
+        }
+        state.passed = end;
     }
 
     /// Virtual nanoseconds.
@@ -105,23 +134,12 @@ impl Clock {
 fn ring(shared: &Weak<Shared>) {
     /// How long a clock that nobody holds any more may keep its thread.
     const IDLE: Duration = Duration::from_millis(200);
-    if let Some(shared) = shared.upgrade() {
-        // It is set once: a clock has one thread.
-        let _ = shared.thread.set(thread::current().id());
-    }
     while let Some(shared) = shared.upgrade() {
-        let mut state = shared.lock();
+        let state = shared.lock();
         let now = state.now();
         let wait = match state.armed.first() {
-            Some(&(at, number)) if at <= now && state.since.is_some() => {
-                state.armed.pop_first();
-                state.ringing = Some(number);
-                let line = state.lines[number].clone();
-                // Who hears it may look at the clock, or set its alarm again.
-                drop(state);
-                line.set(true);
-                shared.lock().ringing = None;
-                shared.changed.notify_all();
+            Some(&(at, _)) if at <= now && state.since.is_some() => {
+                shared.ring_first(state);
                 continue;
             }
             Some(&(at, _)) if state.since.is_some() => Duration::from_nanos(at - now).min(IDLE),
@@ -144,7 +162,8 @@ impl Alarm {
     pub fn at(&self, at: Option<u64>) {
         let shared = &self.clock.0;
         let mut state = shared.lock();
-        while state.ringing == Some(self.number) && shared.thread.get() != Some(&thread::current().id()) {
+        let here = thread::current().id();
+        while state.ringing.is_some_and(|(number, thread)| number == self.number && thread != here) {
             state = shared.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         let mut armed = self.at.lock().unwrap_or_else(PoisonError::into_inner);
@@ -172,7 +191,7 @@ impl Drop for Alarm {
 mod tests {
     use super::*;
     use crate::Sink;
-    use std::sync::mpsc;
+    use std::sync::{OnceLock, mpsc};
 
     struct Tell(Mutex<mpsc::Sender<(u32, bool)>>);
     impl Sink for Tell {
@@ -207,6 +226,21 @@ mod tests {
         alarm.at(None);
         clock.start();
         assert!(told.recv_timeout(Duration::from_millis(20)).is_err());
+    }
+
+    #[test]
+    fn a_clock_by_hand_rings_in_order_and_on_time() {
+        let clock = Clock::by_hand();
+        let ((first, heard), (second, other)) = (line(1), line(2));
+        let (first, second) = (clock.alarm(first), clock.alarm(second));
+        second.at(Some(300));
+        first.at(Some(200));
+        clock.advance(199);
+        assert!(heard.try_recv().is_err());
+        clock.advance(1);
+        assert_eq!((heard.try_recv(), other.try_recv().is_err(), clock.now()), (Ok((1, true)), true, 200));
+        clock.advance(1000);
+        assert_eq!((other.try_recv(), clock.now()), (Ok((2, true)), 1200));
     }
 
     /// Arms its own alarm, and looks at the clock, when it hears it.
