@@ -112,6 +112,11 @@ fn processes_talk_to_each_other() {
 }
 
 #[test]
+fn threads_map_fork_spawn_and_write_code_while_a_timer_interrupts_them() {
+    check("stress", &[], "", 0, &[]);
+}
+
+#[test]
 fn an_uncaught_signal_is_told_and_died_of() {
     use std::os::unix::process::ExitStatusExt;
     let Some(program) = compiled("signals") else { return };

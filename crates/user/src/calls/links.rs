@@ -37,6 +37,8 @@ rows! {
      78 readlinkat(At, Str, Addr, Long)             Here(readlinkat_);
      88 utimensat(At, Str, Ptr, Hex)                Host(SYS_utimensat);
     166 umask(Octal)                                Host(SYS_umask);
+    264 name_to_handle_at(At, Str, Ptr, Ptr, Hex)   Host(SYS_name_to_handle_at);
+    265 open_by_handle_at(Int, Ptr, Hex)            Host(SYS_open_by_handle_at);
     276 renameat2(At, Str, At, Str, Hex)            Host(SYS_renameat2);
     428 open_tree(At, Str, Hex)                     Host(SYS_open_tree);
     429 move_mount(At, Str, At, Str, Hex)           Host(SYS_move_mount);

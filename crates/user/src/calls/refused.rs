@@ -53,6 +53,7 @@ rows! {
     448 process_mrelease()                            Refused(ENOSYS);
     449 futex_waitv()                                 Refused(ENOSYS);
     450 set_mempolicy_home_node()                     Refused(ENOSYS);
+    451 cachestat()                                   Refused(ENOSYS);
     453 map_shadow_stack()                            Refused(ENOSYS);
     454 futex_wake()                                  Refused(ENOSYS);
     455 futex_wait()                                  Refused(ENOSYS);
