@@ -125,7 +125,7 @@ fn by_number(number: u64) -> Option<&'static Row> {
 /// Does the call that the thread's registers ask for. The program counter is at its `ecall`.
 pub(crate) fn call(thread: &Thread<'_>) -> Result<(), Failure> {
     let hart = thread.hart();
-    let (number, first) = (hart.x(17), hart.x(10));
+    let number = hart.x(17);
     let args: Args = std::array::from_fn(|i| hart.x(10 + i as u8));
     let row = by_number(number);
     let shown = thread.process.log.strace.then(|| crate::strace::before(thread, row, number, args));
@@ -146,16 +146,13 @@ pub(crate) fn call(thread: &Thread<'_>) -> Result<(), Failure> {
     if let Some(shown) = shown {
         crate::strace::after(thread, &shown, row, does);
     }
+    /// Bytes of an `ecall`. A call that begins again finds it, and its arguments, as they were.
     const ECALL: u64 = 4;
     match does {
         Ok(value) => hart.set_x(10, value),
         Err(Failure::Errno(libc::EINTR)) if restarts && thread.would_restart() => return Ok(()),
-        Err(Failure::NotBegun) => {
-            hart.set_x(10, first);
-            return Ok(());
-        }
         Err(Failure::Errno(errno)) => hart.set_x(10, i64::from(-errno) as u64),
-        Err(Failure::Gone) => return Ok(()),
+        Err(Failure::NotBegun | Failure::Gone) => return Ok(()),
         Err(Failure::Exit) => return Err(Failure::Exit),
     }
     hart.set_pc(hart.pc().wrapping_add(ECALL));

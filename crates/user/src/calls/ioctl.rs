@@ -23,8 +23,18 @@ const NUMBERS: [u32; 15] = [
     0x4c00, // LOOP_SET_FD
 ];
 
+/// Lists interfaces: a length, and the address of room for the list.
+const SIOCGIFCONF: u32 = 0x8912;
+
 pub(super) fn ioctl(thread: &Thread<'_>, [fd, request, arg, ..]: Args) -> Answer {
     let request = request as u32;
+    if request == SIOCGIFCONF {
+        let memory = &thread.process.memory;
+        let mut list = [memory.read_u64(arg)?, thread.at(memory.read_u64(arg.wrapping_add(8))?)];
+        let done = thread.host(SYS_ioctl, [fd, request.into(), list.as_mut_ptr() as u64, 0, 0, 0])?;
+        memory.write(arg, &(list[0] as u32).to_le_bytes())?;
+        return Ok(done);
+    }
     // Requests say in their bits whether and how much they transfer; the old ones of 0x54.. and 0x89.. do not.
     let (transfers, old) = (request >> 30 != 0, matches!(request >> 8, 0x54 | 0x89));
     let address = (transfers || old) && !NUMBERS.contains(&request);
