@@ -70,12 +70,8 @@ pub fn run(words: &[String]) -> Result<Tally> {
     println!("{:58} {:>7}  caught by", "mutant", "time");
     for mutant in &mutants {
         let start = Instant::now();
-        let path = tree.join(&mutant.file);
-        let sound = fs::read_to_string(&path)?;
-        fs::write(&path, mutant.applied(&sound)?)?;
-        let output = cargo_test(&tree, &mutant.test, &mutant.rows);
-        fs::write(&path, sound)?;
-        let says = match judge(&output?) {
+        let fate = mutant.fate(&tree).unwrap_or_else(|error| Fate::Broken(format!("{error:#}")));
+        let says = match fate {
             Fate::Caught(tests) => {
                 tally.caught += 1;
                 tests
@@ -99,6 +95,16 @@ fn read() -> Result<Vec<Mutant>> {
 }
 
 impl Mutant {
+    /// Makes the mistake in `tree`, asks its test, and takes it back.
+    fn fate(&self, tree: &Path) -> Result<Fate> {
+        let path = tree.join(&self.file);
+        let sound = fs::read_to_string(&path)?;
+        fs::write(&path, self.applied(&sound)?)?;
+        let output = cargo_test(tree, &self.test, &self.rows);
+        fs::write(&path, sound)?;
+        Ok(judge(&output?))
+    }
+
     /// The file with the mistake in it.
     fn applied(&self, text: &str) -> Result<String> {
         let count = text.matches(&self.old).count();
