@@ -14,19 +14,22 @@ use hartwright_objects::{Class, Given, Globals, Registry};
 use crate::{Config, DeviceOption, Failure, Outcome, catalogue};
 
 /// A machine that makes sense, and what goes into its memory.
-pub(crate) struct Assembled {
-    pub(crate) checked: Checked,
-    pub(crate) plan: Plan,
-    pub(crate) model: CpuModel,
+pub struct Assembled {
+    /// Its description and devices.
+    pub checked: Checked,
+    /// What goes into its memory.
+    pub plan: Plan,
+    /// Its harts' model.
+    pub model: CpuModel,
     /// The machine's type, if it is a built-in one.
-    pub(crate) class: Option<&'static Class>,
+    pub class: Option<&'static Class>,
 }
 
 /// Assembles what `config` describes, or writes the description it asks for instead.
 ///
 /// # Errors
 /// [`Outcome::Fail`] for what makes no sense; [`Outcome::Print`], with no text, when a description was asked for.
-pub(crate) fn assemble(config: &Config) -> Result<Assembled, Outcome> {
+pub fn assemble(config: &Config) -> Result<Assembled, Outcome> {
     let fail = |message: String| Outcome::Fail(Failure::new(message));
     let registry = Registry::linked().map_err(|error| fail(error.to_string()))?;
     let options = Options {

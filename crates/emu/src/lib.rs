@@ -7,6 +7,7 @@
 
 mod asked;
 mod assemble;
+mod build;
 mod catalogue;
 mod config;
 mod failure;
@@ -20,6 +21,8 @@ mod signals;
 mod smp;
 
 pub use asked::{Asked, parse};
+pub use assemble::{Assembled, assemble};
+pub use build::Built;
 pub use config::{
     Accel, Config, Cpu, DeviceOption, Log, LogItem, Messages, MonitorPlan, Outcome, PlannedChardev, resolve,
 };

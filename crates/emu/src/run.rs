@@ -13,16 +13,16 @@ use std::{
 };
 
 use hartwright_backend::{Role, reason, tty};
-use hartwright_device::{CharPort, Power, Request, Sink, log};
+use hartwright_device::{CharPort, Power, Request, log};
 use hartwright_event::Inherited;
-use hartwright_exec::{Harts, Setup, Trace, Tracing};
-use hartwright_machine::{Frame, Machine, Outside as Ends, Plan};
+use hartwright_exec::{Trace, Tracing};
+use hartwright_machine::{Outside as Ends, Plan};
 use hartwright_mem::Access;
-use hartwright_monitor::{Control, Outside, Parts, Stops};
+use hartwright_monitor::Outside;
 
 use crate::{
-    Config, Failure, Host, HostEvent, LogItem, Outcome, Program,
-    assemble::{Assembled, assemble, named_chardevs},
+    Built, Config, Failure, Host, HostEvent, LogItem, Outcome, Program,
+    assemble::{assemble, named_chardevs},
     host::{self, report},
     parse, resolve, signals,
 };
@@ -64,9 +64,7 @@ pub fn run(config: Config) -> ExitCode {
 struct Running<'c> {
     config: &'c Config,
     host: Host,
-    machine: Machine,
-    plan: Plan,
-    control: Arc<Control>,
+    built: Built,
     inbox: Receiver<Message>,
 }
 
@@ -113,52 +111,22 @@ impl Outside for Around {
 
 fn prepare(config: &Config) -> Result<Running<'_>, Outcome> {
     let fail = |message: String| Outcome::Fail(Failure::new(message));
-    let Assembled { checked, plan, model, class } = assemble(config)?;
+    let assembled = assemble(config)?;
     let mut host = Host::prepare(config).map_err(Outcome::Fail)?;
     let built = (|| {
-        plan.notes.iter().for_each(|note| report(config, note));
+        assembled.plan.notes.iter().for_each(|note| report(config, note));
         if config.accel.single_thread {
             report(config, "info: thread=single: each hart has a host thread of its own here");
         }
-        let trace = trace(config, &mut host, &plan);
+        let trace = trace(config, &mut host, &assembled.plan);
         let (outbox, inbox) = mpsc::channel();
         forward_host_events(&mut host, outbox.clone())?;
-        let ends = ends(config, &host, &checked.spec.devices, outbox.clone())?;
-
-        let frame = Frame::new(checked).map_err(fail)?;
-        let hart = |id: u64| hartwright_hart::Config {
-            model: model.clone(),
-            id,
-            reset_pc: plan.start(id as u32),
-            space: frame.space.clone(),
-            mtime: frame.mtime.clone(),
-        };
-        let stops = Stops::default();
-        let setup = Setup {
-            harts: (0..*frame.spec.cpu.harts).map(hart).collect(),
-            listener: stops.listener(),
-            trace: trace.clone(),
-        };
-        let harts = Harts::new(setup).map_err(fail)?;
-        let pins: Vec<Arc<dyn Sink>> =
-            (0..harts.len()).map(|hart| harts.port(hart) as Arc<dyn Sink>).collect();
-        let machine = frame.wire(class, &pins, &ends).map_err(fail)?;
-        plan.load(&machine.space)
-            .map_err(|why| fail(format!("the machine's memory cannot be filled: {why}")))?;
+        let ends = ends(config, &host, &assembled.checked.spec.devices, outbox.clone())?;
 
         let chardevs = host.backends.infos().into_iter().map(|info| (info.id, info.filename)).collect();
-        let parts = Parts {
-            harts,
-            space: machine.space.clone(),
-            clock: machine.clock.clone(),
-            root: machine.root.clone(),
-            symbols: plan.symbols.clone(),
-            name: config.name.clone(),
-            version: config.program.version(),
-            trace,
-            outside: Box::new(Around { outbox: Mutex::new(outbox), chardevs }),
-        };
-        let control = Control::new(parts, stops).map_err(fail)?;
+        let around = Around { outbox: Mutex::new(outbox), chardevs };
+        let built = Built::new(config, assembled, &ends, trace, Box::new(around))?;
+        let control = &built.control;
         for port in &host.monitors {
             let banner = config.program.monitor_banner();
             hartwright_monitor::start(port.clone(), control.clone(), &banner).map_err(fail)?;
@@ -166,10 +134,10 @@ fn prepare(config: &Config) -> Result<Running<'_>, Outcome> {
         if let Some(port) = &host.gdb {
             hartwright_gdb::start(port.clone(), control.clone()).map_err(fail)?;
         }
-        Ok((machine, control, inbox))
+        Ok((built, inbox))
     })();
     match built {
-        Ok((machine, control, inbox)) => Ok(Running { config, host, machine, plan, control, inbox }),
+        Ok((built, inbox)) => Ok(Running { config, host, built, inbox }),
         Err(outcome) => {
             host.finish();
             Err(outcome)
@@ -252,7 +220,7 @@ impl Running<'_> {
         self.host.backends.release();
         if !self.config.stopped {
             // A machine that has not begun can begin.
-            let _ = self.control.cont();
+            let _ = self.built.control.cont();
         }
         let code = loop {
             let Ok(message) = self.inbox.recv() else { break 0 };
@@ -262,16 +230,16 @@ impl Running<'_> {
                     report(self.config, &signal.to_string());
                     break 0;
                 }
-                Message::Reset => self.reset(),
-                Message::Guest(Request::Reset) if !self.config.no_reboot => self.reset(),
-                Message::Guest(_) if self.config.no_shutdown => self.control.shut_down(),
+                Message::Reset => self.built.reset(),
+                Message::Guest(Request::Reset) if !self.config.no_reboot => self.built.reset(),
+                Message::Guest(_) if self.config.no_shutdown => self.built.control.shut_down(),
                 Message::Guest(Request::Reset) => break 0,
                 // The host keeps eight bits of it.
                 Message::Guest(Request::Shutdown(code)) => break code as u8,
             }
         };
-        self.control.stop();
-        self.control.ended(code);
+        self.built.control.stop();
+        self.built.control.ended(code);
         if self.config.log.items.contains(&LogItem::Unmodelled) {
             self.tell_unmodelled();
         }
@@ -279,32 +247,23 @@ impl Running<'_> {
         code
     }
 
-    fn reset(&self) {
-        self.control.while_standing(|harts| {
-            self.machine.reset();
-            // It fitted when the machine was made, and the map does not change.
-            let _ = self.plan.load(&self.machine.space);
-            harts.reset();
-        });
-        self.control.was_reset();
-    }
-
     /// `-d unmodelled`: every access that hit nothing, with its first place in the guest's code.
     fn tell_unmodelled(&self) {
-        for miss in self.machine.space.unmodelled().list() {
+        for miss in self.built.machine.space.unmodelled().list() {
             let what = match miss.access {
                 Access::Fetch => "fetch",
                 Access::Load => "load",
                 Access::Store => "store",
             };
-            let symbol = self.plan.symbols.name(miss.pc).map_or(String::new(), |name| format!(" <{name}>"));
-            self.control.trace.write(&format!(
+            let symbol =
+                self.built.plan.symbols.name(miss.pc).map_or(String::new(), |name| format!(" <{name}>"));
+            self.built.control.trace.write(&format!(
                 "unmodelled: {what} of {} bytes at {:#x}, {} times, first from pc {:#x}{symbol}\n",
                 miss.size, miss.addr, miss.count, miss.pc
             ));
         }
         for (report, count) in log::counts() {
-            self.control.trace.write(&format!(
+            self.built.control.trace.write(&format!(
                 "unmodelled: {}: {} at offset {:#x}, {count} times\n",
                 report.device, report.what, report.offset
             ));

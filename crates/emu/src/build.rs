@@ -1,0 +1,81 @@
+//! A machine with its harts, standing: what the program surrounds with the host, and a test with its own hands.
+
+use std::sync::Arc;
+
+use hartwright_device::Sink;
+use hartwright_exec::{Harts, Setup, Trace};
+use hartwright_machine::{Frame, Machine, Outside as Ends, Plan};
+use hartwright_monitor::{Control, Outside, Parts, Stops};
+
+use crate::{Assembled, Config, Failure, Outcome};
+
+/// A machine, what goes into its memory, and who runs it.
+pub struct Built {
+    /// The machine.
+    pub machine: Machine,
+    /// What a reset puts into its memory again.
+    pub plan: Plan,
+    /// Starts and stops it.
+    pub control: Arc<Control>,
+}
+
+impl Built {
+    /// Builds what `assembled` describes, its memory filled, its harts at rest.
+    ///
+    /// # Errors
+    /// The host has not that much memory or that many threads, or a device refuses its properties.
+    pub fn new(
+        config: &Config,
+        assembled: Assembled,
+        ends: &Ends,
+        trace: Trace,
+        outside: Box<dyn Outside>,
+    ) -> Result<Built, Outcome> {
+        let fail = |message: String| Outcome::Fail(Failure::new(message));
+        let Assembled { checked, plan, model, class } = assembled;
+        let frame = Frame::new(checked).map_err(fail)?;
+        let hart = |id: u64| hartwright_hart::Config {
+            model: model.clone(),
+            id,
+            reset_pc: plan.start(id as u32),
+            space: frame.space.clone(),
+            mtime: frame.mtime.clone(),
+        };
+        let stops = Stops::default();
+        let setup = Setup {
+            harts: (0..*frame.spec.cpu.harts).map(hart).collect(),
+            listener: stops.listener(),
+            trace: trace.clone(),
+        };
+        let harts = Harts::new(setup).map_err(fail)?;
+        let pins: Vec<Arc<dyn Sink>> =
+            (0..harts.len()).map(|hart| harts.port(hart) as Arc<dyn Sink>).collect();
+        let machine = frame.wire(class, &pins, ends).map_err(fail)?;
+        plan.load(&machine.space)
+            .map_err(|why| fail(format!("the machine's memory cannot be filled: {why}")))?;
+        let parts = Parts {
+            harts,
+            space: machine.space.clone(),
+            clock: machine.clock.clone(),
+            root: machine.root.clone(),
+            symbols: plan.symbols.clone(),
+            name: config.name.clone(),
+            version: config.program.version(),
+            trace,
+            outside,
+        };
+        let control = Control::new(parts, stops).map_err(fail)?;
+        Ok(Built { machine, plan, control })
+    }
+
+    /// Begins again, while all harts stand: devices, what the plan puts into memory, harts. Other RAM stays.
+    pub fn reset(&self) {
+        self.control.while_standing(|harts| {
+            self.machine.reset();
+            // It fitted when the machine was made, and the map does not change.
+            let _ = self.plan.load(&self.machine.space);
+            harts.reset();
+        });
+        self.control.was_reset();
+    }
+}
