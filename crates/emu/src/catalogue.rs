@@ -2,9 +2,9 @@
 
 use hartwright_isa::cpu::Target;
 use hartwright_machine::{Board, boards};
-use hartwright_objects::{Category, Class, Property, Registry, Value, nearest};
+use hartwright_objects::{Category, Class, Property, Registry, Value, nearest, unlinked_advice};
 
-use crate::Failure;
+use crate::{Face, Failure};
 
 /// `-machine help`.
 pub(crate) fn machines() -> String {
@@ -70,9 +70,15 @@ pub(crate) fn is_device(name: &str) -> bool {
         || device_classes().iter().any(|class| class.name == name || class.aliases.contains(&name))
 }
 
-/// What to say of a device type that there is not.
-pub(crate) fn not_a_device(name: &str) -> String {
-    format!("'{name}' is not a valid device model name")
+/// What to say of a device type that there is not; QEMU's face has QEMU's words alone.
+pub(crate) fn not_a_device(name: &str, face: Face) -> String {
+    let words = format!("'{name}' is not a valid device model name");
+    if face == Face::Qemu {
+        return words;
+    }
+    let classes = device_classes();
+    let near = nearest(name, classes.iter().map(|class| class.name));
+    format!("{words}\n{}", unlinked_advice(near.as_deref()))
 }
 
 /// `-device help`.

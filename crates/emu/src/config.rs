@@ -275,7 +275,7 @@ pub fn resolve(program: &Program, asked: Asked) -> Result<Config, Outcome> {
     }
     for device in &asked.devices {
         if !catalogue::is_device(&device.driver) {
-            let why = catalogue::not_a_device(&device.driver);
+            let why = catalogue::not_a_device(&device.driver, program.face);
             return Err(Outcome::Fail(Failure::of(&device.option, why)));
         }
     }

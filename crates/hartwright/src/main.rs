@@ -3,5 +3,5 @@
 #![forbid(unsafe_code)]
 
 fn main() -> std::process::ExitCode {
-    hartwright::main_with(std::env::args_os())
+    hartwright::main()
 }

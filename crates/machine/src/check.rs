@@ -4,7 +4,7 @@ use crate::{At, Device, End, MachineSpec, Problem, Said, boards::unknown_cpu, re
 use hartwright_device as device;
 use hartwright_device::{Output, Target};
 use hartwright_isa::cpu::CpuModel;
-use hartwright_objects::{Error, Given, Globals, Registry, nearest};
+use hartwright_objects::{Error, Given, Globals, Registry, nearest, unlinked_advice};
 use std::collections::HashMap;
 
 /// A property's value for so many harts.
@@ -205,7 +205,13 @@ impl MachineSpec {
         registry: &Registry,
         globals: &Globals,
     ) -> Result<Box<dyn device::Device>, Vec<Problem>> {
-        let problem = |at, error: &Error| self.source.problem(at, error.to_string()).hint(error.hint());
+        let problem = |at, error: &Error| match error {
+            Error::UnknownType { name, near } => {
+                let message = format!("no device type '{name}' is linked in");
+                self.source.problem(at, message).hint(Some(unlinked_advice(near.as_deref())))
+            }
+            _ => self.source.problem(at, error.to_string()).hint(error.hint()),
+        };
         let mut device = registry
             .create::<dyn device::Device>(&spec.class, globals, [])
             .map_err(|error| vec![problem(spec.class.at, &error)])?;

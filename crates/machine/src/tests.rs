@@ -181,7 +181,7 @@ fn what_makes_no_sense_is_said_where_it_stands() {
         (
             "type = \"doll-uart\"",
             "type = \"doll-uat\"",
-            "p.toml:45:8: 'doll-uat' is not a valid device model name",
+            "p.toml:45:8: no device type 'doll-uat' is linked in",
         ),
         ("divider = 3", "divder = 3", "p.toml:50:16: Property 'doll-uart.divder' not found"),
         ("divider = 3", "divider = true", "p.toml:50:26: Parameter 'divider' expects uint16"),
@@ -272,6 +272,11 @@ fn what_makes_no_sense_is_said_where_it_stands() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert_eq!(
+        last_line("type = \"doll-uart\"", "type = \"doll-uat\""),
+        "      = did you mean 'doll-uart'? a type of another crate is linked in if the program names its crate: \
+         `use CRATE as _;`"
+    );
     assert_eq!(last_line("divider = 3", "divder = 3"), "      = did you mean 'divider'?");
     assert_eq!(last_line("irq = \"plic:1\"", "irq = \"plci:1\""), "      = did you mean 'plic'?");
     assert_eq!(last_line("irq = \"plic:1\"", "irq = \"plic:32\""), "      = its inputs are 0 to 31");

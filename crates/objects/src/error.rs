@@ -117,6 +117,13 @@ impl Error {
     }
 }
 
+/// What helps who asked for a type that is not there, `near` being one that is: the linker drops the types of a crate
+/// that nothing names.
+pub fn unlinked_advice(near: Option<&str>) -> String {
+    let near = near.map_or(String::new(), |near| format!("did you mean '{near}'? "));
+    format!("{near}a type of another crate is linked in if the program names its crate: `use CRATE as _;`")
+}
+
 /// What a size is said to be.
 pub(crate) const SIZE: &str = "a non-negative number below 2^64";
 

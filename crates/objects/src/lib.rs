@@ -38,7 +38,7 @@ mod tree;
 mod value;
 
 pub use class::{BASES, CLASSES, Category, Class, Maker, Object, Property, Registry, When};
-pub use error::{Error, nearest};
+pub use error::{Error, nearest, unlinked_advice};
 pub use globals::Globals;
 pub use hartwright_objects_derive::{Choice, Object};
 pub use tree::{Abstract, Instance, Node};

@@ -98,8 +98,10 @@ fn contradictions_are_refused() {
     fails("-cpu rv64,foo", "Expected key=value format, found foo.");
     fails("-M accel=foo", "invalid accelerator foo");
     fails("-M accel=tcg -accel tcg", "The -accel and \"-machine accel=\" options are incompatible");
-    fails("-device foo", "-device foo: 'foo' is not a valid device model name");
-    fails("-device foo,help", "-device foo,help: 'foo' is not a valid device model name");
+    for line in ["-device foo", "-device foo,help"] {
+        let advice = "a type of another crate is linked in if the program names its crate: `use CRATE as _;`";
+        fails(line, &format!("{line}: 'foo' is not a valid device model name\n{advice}"));
+    }
     fails("-device loader,id=a -device loader,id=a", "-device loader,id=a: Duplicate ID 'a' for device");
     fails("-chardev null,id=a -chardev null,id=a", "-chardev null,id=a: Duplicate ID 'a' for chardev");
     fails("-mon foo", "-mon foo: chardev \"foo\" not found");

@@ -4,7 +4,7 @@ use hartwright_backend::opts::{Opts, parse_size, parse_switch, parse_whole};
 
 use super::{Complete, FLAG, Flag};
 use crate::{
-    Accel, Asked, Failure, Outcome, Topology, asked::Argument, catalogue, config::GlobalOption, not_yet,
+    Accel, Asked, Face, Failure, Outcome, Topology, asked::Argument, catalogue, config::GlobalOption, not_yet,
 };
 
 pub(super) const FLAGS: &[Flag] = &[
@@ -271,8 +271,9 @@ fn device(asked: &mut Asked, arg: &Argument) -> Result<(), Outcome> {
                 return Err(Outcome::print(catalogue::devices()));
             }
             Some(driver) if opts.help => {
-                let text = catalogue::device(driver);
-                return Err(text.map_or_else(|| arg.refuse(catalogue::not_a_device(driver)), Outcome::print));
+                let face = asked.program.as_ref().map_or(Face::Own, |program| program.face);
+                let unknown = || arg.refuse(catalogue::not_a_device(driver, face));
+                return Err(catalogue::device(driver).map_or_else(unknown, Outcome::print));
             }
             _ => {}
         }
