@@ -20,6 +20,7 @@ const CHORES: &[Chore] = &[
     Chore { name: "guests",  usage: "[--path NAME | NAME...]",   about: "fetch guest software into the cache",            more: guests::list,               run: guests },
     Chore { name: "test",    usage: "[--full] [SUITE...]",       about: "check everything; ends with the totals",         more: || Ok(suites::list()),      run: test },
     Chore { name: "ci",      usage: "",                          about: "what CI runs: every suite of `test`",            more: || Ok(suites::list()),      run: ci },
+    Chore { name: "docs",    usage: "",                          about: "write docs/devices from the devices' tables",     more: || Ok(String::new()),       run: docs },
     Chore { name: "install", usage: "--prefix DIR",              about: "build, and install below DIR",                   more: || Ok(String::new()),       run: install },
     Chore { name: "mutants", usage: "[WORD...]",                 about: "make mistakes on purpose: does a test notice",   more: || Ok(String::new()),       run: mutants },
     Chore { name: "bench",   usage: "[--rounds N] [PROGRAM...]", about: "time guest programs against QEMU, round by round", more: || Ok(bench::list()),     run: bench },
@@ -86,6 +87,15 @@ fn ci(words: &[String]) -> Result<bool> {
         [] => suites::run(&[], false),
         [word, ..] => bail!("ci takes no arguments, such as {word}"),
     }
+}
+
+/// The test that compares the reference with the code writes it when it is told to.
+fn docs(words: &[String]) -> Result<bool> {
+    if let [word, ..] = words {
+        bail!("docs takes no arguments, such as {word}");
+    }
+    let test = ["test", "--quiet", "-p", "hartwright-devices", "--test", "reference"];
+    Ok(xtask::cargo().args(test).env("HARTWRIGHT_BLESS", "1").status()?.success())
 }
 
 fn install(words: &[String]) -> Result<bool> {

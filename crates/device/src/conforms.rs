@@ -3,8 +3,8 @@
 use crate::{Access, Device, Otherwise, regs};
 
 /// Checks any realized device against its own table: rows fit and do not collide, read-only fields stay, reserved
-/// bits read as zero, plain registers follow the write rule, reset restores, odd accesses do what the table says,
-/// and no access at all panics.
+/// bits read as zero, plain registers follow the write rule, reset restores, odd accesses do what the table says, no
+/// access at all panics, and a state that was saved comes back.
 ///
 /// # Errors
 /// A sentence that names the register and what was wrong.
@@ -18,6 +18,7 @@ pub fn conforms(device: &mut dyn Device) -> Result<(), String> {
     plain_registers(device)?;
     odd_accesses(device)?;
     noise(device);
+    comes_back(device)?;
     device.reset();
     resets(device)
 }
@@ -68,8 +69,10 @@ fn resets(device: &mut dyn Device) -> Result<(), String> {
 fn plain_registers(device: &mut dyn Device) -> Result<(), String> {
     let rows = device.table().rows;
     for (row, register) in rows.iter().enumerate().filter(|(_, r)| r.plain) {
-        let (ro, all) =
-            (regs::mask(register.fields, Access::RO), u64::MAX >> (64 - 8 * u32::from(register.width)));
+        let (ro, all) = (
+            regs::mask(register.fields, Access::RO) | register.read_clears,
+            u64::MAX >> (64 - 8 * u32::from(register.width)),
+        );
         for (index, value) in samples(register.count)
             .into_iter()
             .flat_map(|i| [0, all, 0x5555_5555_5555_5555 & all].map(|v| (i, v)))
@@ -84,7 +87,7 @@ fn plain_registers(device: &mut dyn Device) -> Result<(), String> {
             if (new ^ regs::written(register.fields, old, value)) & !ro != 0 {
                 return Err(format!("{}[{index}]: {value:#x} over {old:#x} gave {new:#x}", register.name));
             }
-            if device.present(row) && device.load(row, index) & !regs::readable(register.fields) != 0 {
+            if device.present(row) && device.load(row, index) & !register.readable != 0 {
                 return Err(format!("{}[{index}]: a reserved or write-only bit reads as one", register.name));
             }
         }
@@ -99,7 +102,7 @@ fn odd_accesses(device: &mut dyn Device) -> Result<(), String> {
         let legal = table.widths.contains(&size);
         for offset in [0, u64::from(size) / 2 | 1] {
             let aligned = offset % u64::from(size) == 0;
-            let faults = table.otherwise == Otherwise::Fault && !(legal && aligned);
+            let faults = table.otherwise == Otherwise::Fault && !(legal && (aligned || table.unaligned));
             let (read, write) = (regs::read(device, offset, size), regs::write(device, offset, size, 0));
             if read.is_err() != faults || write.is_err() != faults {
                 return Err(format!("{size} bytes at {offset:#x}: read {read:?}, write {write:?}"));
@@ -117,25 +120,95 @@ fn noise(device: &mut dyn Device) {
         seed ^= seed << 13;
         seed ^= seed >> 7;
         seed ^= seed << 17;
-        seed
+        seed as u8
     };
+    let bytes: Vec<u8> = (0..200_000).map(|_| next()).collect();
+    any_access(device, &bytes);
+}
+
+/// Does to `device` what `bytes` say, whatever they are: reads, writes, input pins, saving and restoring, resets.
+///
+/// An access is mostly to a register, beside it, or across its end, now and then anywhere. It must not panic, whatever
+/// the bytes; a fuzzer can ask for no more, and no less.
+pub fn any_access(device: &mut dyn Device, bytes: &[u8]) {
     let rows = device.table().rows;
-    for _ in 0..20_000 {
-        let register = &rows[next() as usize % rows.len()];
-        let element = register.stride * (next() % register.count as u64);
-        let (offset, size) = (register.offset + element + next() % 4 * (next() % 3), 1 << (next() % 4));
-        // Faults are answers too.
-        let _ = match next() % 8 {
-            0..3 => device.read(offset, size).map(drop),
-            3..6 => device.write(offset, size, next() >> (next() % 64)),
-            6 => device.read(next() % device.size().max(1), size).map(drop),
-            _ => {
-                let pins = device.inputs().max(1);
-                device.input(next() as u32 % pins, next() % 2 == 1);
-                Ok(())
+    let mut bytes = bytes.iter().copied();
+    let mut saved = None;
+    while let Some(what) = bytes.next() {
+        let mut number =
+            |size: usize| bytes.by_ref().take(size).fold(0, |number, byte| number << 8 | u64::from(byte));
+        let size = 1 << (what >> 6);
+        let place = number(1) as usize;
+        let offset = match rows.get(place % (rows.len() + 1)) {
+            Some(row) => {
+                let element = number(if row.count > 256 { 4 } else { 1 }) % row.count as u64;
+                let beside = if what & 0x20 != 0 { number(1) % 8 } else { 0 };
+                row.offset + row.stride * element + beside
             }
+            None if what & 0x20 != 0 => number(8),
+            None => number(4) % device.size().max(1),
         };
+        // Faults are answers too.
+        match what & 0x1f {
+            0..12 => {
+                let _ = device.read(offset, size);
+            }
+            12..26 => {
+                let value = number(size.into());
+                let _ = device.write(offset, size, value);
+            }
+            26..30 => {
+                let pin = number(1) as u32 % device.inputs().max(1);
+                device.input(pin, what & 0x40 != 0);
+            }
+            30 => match (&saved, device.state()) {
+                (None, Some(state)) => saved = state.save().ok(),
+                (Some(text), Some(state)) => {
+                    drop(state.restore(text));
+                    device.restored();
+                }
+                (_, None) => {}
+            },
+            _ => device.reset(),
+        }
     }
+}
+
+/// What is saved after `noise`, and restored after a reset, reads as it did.
+fn comes_back(device: &mut dyn Device) -> Result<(), String> {
+    let Some(state) = device.state() else { return Ok(()) };
+    let saved = state.save()?;
+    let before = reads(device);
+    device.reset();
+    let Some(state) = device.state() else { return Err("it has a state now and then".into()) };
+    if state.restore("").is_ok() {
+        return Err("it takes an empty text for a state".into());
+    }
+    state.restore(&saved)?;
+    if state.save()? != saved {
+        return Err("what is restored is not what was saved".into());
+    }
+    device.restored();
+    let after = reads(device);
+    match before.into_iter().zip(after).find(|(before, after)| before != after) {
+        None => Ok(()),
+        Some(((name, index, before), (.., after))) => {
+            Err(format!("{name}[{index}] was {before:#x} when saved, and is {after:#x} when restored"))
+        }
+    }
+}
+
+/// What the guest reads in all registers that are there, of long arrays in some; reading may change the device.
+fn reads(device: &mut dyn Device) -> Vec<(&'static str, usize, u64)> {
+    let mut all = vec![];
+    for (row, register) in device.table().rows.iter().enumerate() {
+        for index in (0..register.count.min(64)).chain(samples(register.count)) {
+            if register.readable != 0 && device.present(row) {
+                all.push((register.name, index, device.load(row, index)));
+            }
+        }
+    }
+    all
 }
 
 /// The first, the last, and one between.

@@ -1,5 +1,6 @@
 //! Guest memory, as a device with DMA reaches it.
 
+use crate::trace::{self, Way};
 use hartwright_mem::{AddressSpace, BusError};
 use std::{
     fmt,
@@ -11,12 +12,21 @@ use std::{
 /// Only memory is reached: an address of another device refuses, and so does a write to ROM. Harts see what was
 /// written as they see another hart's stores, stale instructions included.
 #[derive(Clone, Default)]
-pub struct Dma(Weak<AddressSpace>);
+pub struct Dma {
+    space: Weak<AddressSpace>,
+    /// Whose it is, for traces.
+    name: Option<Arc<str>>,
+}
 
 impl Dma {
     /// A way to the memory of `space`, which lives as long as its machine: its devices must not hold it.
     pub fn new(space: &Arc<AddressSpace>) -> Self {
-        Dma(Arc::downgrade(space))
+        Dma { space: Arc::downgrade(space), name: None }
+    }
+
+    /// The same for the device called `name`.
+    pub(crate) fn of(self, name: Arc<str>) -> Self {
+        Dma { name: Some(name), ..self }
     }
 
     /// Fills `bytes` from the address `at` on.
@@ -24,7 +34,9 @@ impl Dma {
     /// # Errors
     /// [`BusError::Unmapped`] where nothing is, [`BusError::Refused`] where a device is; some of `bytes` may be filled.
     pub fn read(&self, at: u64, bytes: &mut [u8]) -> Result<(), BusError> {
-        self.space()?.read_bytes(at, bytes)
+        self.space()?.read_bytes(at, bytes)?;
+        self.trace(Way::Read, at, bytes);
+        Ok(())
     }
 
     /// Puts `bytes` to the address `at` and on.
@@ -32,17 +44,25 @@ impl Dma {
     /// # Errors
     /// As [`read`](Self::read), and [`BusError::ReadOnly`] for ROM; some of `bytes` may be written.
     pub fn write(&self, at: u64, bytes: &[u8]) -> Result<(), BusError> {
-        self.space()?.write_ram(at, bytes)
+        self.space()?.write_ram(at, bytes)?;
+        self.trace(Way::Write, at, bytes);
+        Ok(())
     }
 
     fn space(&self) -> Result<Arc<AddressSpace>, BusError> {
-        self.0.upgrade().ok_or(BusError::Unmapped)
+        self.space.upgrade().ok_or(BusError::Unmapped)
+    }
+
+    fn trace(&self, way: Way, at: u64, bytes: &[u8]) {
+        if trace::is_on() {
+            trace::dma(self.name.as_deref().unwrap_or_default(), way, at, bytes);
+        }
     }
 }
 
 impl fmt::Debug for Dma {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.0.strong_count() > 0 { "Dma" } else { "Dma(nowhere)" })
+        f.write_str(if self.space.strong_count() > 0 { "Dma" } else { "Dma(nowhere)" })
     }
 }
 

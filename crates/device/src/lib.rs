@@ -6,15 +6,20 @@
 
 #![forbid(unsafe_code)]
 
+mod access;
 mod conforms;
 mod dma;
 mod locked;
 pub mod log;
 mod port;
+pub mod reference;
 pub mod regs;
+mod saved;
+mod table;
+pub mod trace;
 mod wiring;
 
-pub use conforms::conforms;
+pub use conforms::{any_access, conforms};
 pub use dma::Dma;
 pub use hartwright_mem::{BusError, Mmio};
 pub use hartwright_objects::Error;
@@ -22,6 +27,7 @@ pub use hartwright_wire::{Alarm, Clock, Comparator, Line, Mtime, Sink};
 pub use locked::Locked;
 pub use port::{CharPort, Outward};
 pub use regs::{Access, Field, Otherwise, Register, Registers, Table};
+pub use saved::Saved;
 pub use wiring::{Output, Power, Prop, Request, Target, Wiring};
 
 #[doc(hidden)]
@@ -66,6 +72,16 @@ pub trait Device: Object + Registers {
     fn input(&mut self, pin: u32, level: bool) {
         let _ = (pin, level);
     }
+
+    /// What [`Saved::save`] is to keep of it; `None` for a device that remembers nothing.
+    ///
+    /// A device that remembers more than its registers says `Some(&mut self.state)`, and derives serde for that.
+    fn state(&mut self) -> Option<&mut dyn Saved> {
+        self.saved()
+    }
+
+    /// Its state was replaced by a saved one: lines, alarms and ports follow.
+    fn restored(&mut self) {}
 
     /// How many pins other devices can drive; an interrupt controller has some.
     fn inputs(&self) -> u32 {

@@ -2,8 +2,8 @@
 #![forbid(unsafe_code)]
 
 use hartwright_device::{
-    BusError, CharPort, Device, Error, Line, Locked, Mmio, OWN, Output, Request, Sink, Wiring, conforms, log,
-    registers,
+    BusError, CharPort, Device, Error, Line, Locked, Mmio, OWN, Output, Request, Saved, Sink, Wiring,
+    conforms, log, registers,
 };
 use hartwright_objects::{Abstract, Instance, Node, Object};
 use std::sync::{
@@ -23,7 +23,7 @@ registers! { Sample size 0x40, widths [1, 2, 4, 8] else fault:
     0x30 many[4; 2]: u8 { X[0] WO }                                         set dropped;
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Default, serde::Serialize, serde::Deserialize)]
 struct State {
     regs: Regs,
     bank: bool,
@@ -96,6 +96,12 @@ impl Device for Sample {
         if (3..OWN).contains(&pin) {
             self.echo.set(level);
         }
+    }
+    fn state(&mut self) -> Option<&mut dyn Saved> {
+        Some(&mut self.state)
+    }
+    fn restored(&mut self) {
+        self.sync();
     }
     fn inputs(&self) -> u32 {
         8

@@ -1,14 +1,17 @@
 //! The SiFive core-local interruptor: a software interrupt and a timer comparator for each hart, and the timer.
 
-use hartwright_device::{Comparator, Device, Error, Line, Mtime, Output, Wiring, log, registers};
+use hartwright_device::{Comparator, Device, Error, Line, Mtime, Output, Saved, Wiring, log, registers};
 use hartwright_objects::Object;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 // SiFive FU540-C000 manual, chapter 9.
 registers! { Clint size 0x1_0000, widths [4, 8] else fault:
+    /// Software interrupt of each hart: what its `mip.MSIP` is.
     0x0000 msip[4095; 4]: u32     { MSIP[0] }        get msip     set set_msip;
+    /// Each hart's time to be interrupted at: its `mip.MTIP` is whether `mtime` has reached it.
     0x4000 mtimecmp[4095; 8]: u64 { COMPARE[63:0] }  get mtimecmp set set_mtimecmp;
+    /// The time, in ticks of the machine's timebase.
     0xbff8 mtime: u64             { TIME[63:0] }     get mtime    set set_mtime;
 }
 
@@ -42,6 +45,8 @@ struct Hart {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct State {
     harts: Vec<HartState>,
+    /// `mtime` when the state was saved; while the machine runs, time is not ours.
+    mtime: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -128,9 +133,19 @@ impl Device for Clint {
     }
 
     fn reset(&mut self) {
-        self.state = State { harts: vec![HartState::default(); self.num_harts as usize] };
+        self.state = State { harts: vec![HartState::default(); self.num_harts as usize], mtime: 0 };
         (0..self.harts.len()).for_each(|hart| self.sync(hart));
         self.set_mtime(0);
+    }
+
+    fn state(&mut self) -> Option<&mut dyn Saved> {
+        self.state.mtime = self.mtime();
+        Some(&mut self.state)
+    }
+
+    fn restored(&mut self) {
+        self.set_mtime(self.state.mtime);
+        (0..self.harts.len()).for_each(|hart| self.sync(hart));
     }
 
     fn outputs(&self) -> Vec<Output> {

@@ -1,7 +1,8 @@
 //! A 16550A serial port: two FIFOs, six interrupt causes, modem lines, loopback, break and divisor.
 
 use hartwright_device::{
-    Alarm, BusError, CharPort, Clock, Device, Error, Line, OWN, Output, Prop, Wiring, log, registers, regs,
+    Alarm, BusError, CharPort, Clock, Device, Error, Line, OWN, Output, Prop, Saved, Wiring, log, registers,
+    regs,
 };
 use hartwright_objects::Object;
 use serde::{Deserialize, Serialize};
@@ -9,18 +10,90 @@ use std::collections::VecDeque;
 
 // TI PC16550D data sheet (SNLS378C), section 8. Offsets are before `reg-shift`.
 registers! { Ns16550a size 0x100, widths [1] else ignore:
-    0 rbr: u8 if data  { DATA[7:0] RO }                                              get receive;
-    0 thr: u8 if data  { DATA[7:0] WO }                                              set transmit;
+    /// Receiver buffer: the oldest character received.
+    0 rbr: u8 if data { DATA[7:0] RO } get receive;
+    /// Transmitter holding: a character to send.
+    0 thr: u8 if data { DATA[7:0] WO } set transmit;
+    /// Divisor latch, low byte: the clock over 16 times the baud rate.
     0 dll: u8 if latch { DIVISOR[7:0] } = 0x0c;
-    1 ier: u8 if data  { ERBFI[0], ETBEI[1], ELSI[2], EDSSI[3] }                     then sync;
+    /// Interrupt enable.
+    1 ier: u8 if data {
+        /// Received data available, and character time-out.
+        ERBFI[0],
+        /// Transmitter holding register empty.
+        ETBEI[1],
+        /// Receiver line status.
+        ELSI[2],
+        /// Modem status.
+        EDSSI[3],
+    } then sync;
+    /// Divisor latch, high byte.
     1 dlm: u8 if latch { DIVISOR[7:0] };
-    2 iir: u8          { CAUSE[3:0] RO, FIFOS[7:6] RO }                              get identify;
-    2 fcr: u8          { ENABLE[0] WO, RXRESET[1] WO, TXRESET[2] WO, DMA[3] WO, TRIGGER[7:6] WO } set set_fcr;
-    3 lcr: u8          { WLS[1:0], STB[2], PEN[3], EPS[4], STICK[5], BREAK[6], DLAB[7] } then sync;
-    4 mcr: u8          { DTR[0], RTS[1], OUT1[2], OUT2[3], LOOP[4] }                 then sync;
-    5 lsr: u8          { DR[0] RO, OE[1] RO, PE[2] RO, FE[3] RO, BI[4] RO, THRE[5] RO, TEMT[6] RO, ERR[7] RO } get line_status;
-    6 msr: u8          { DCTS[0] RO, DDSR[1] RO, TERI[2] RO, DDCD[3] RO, CTS[4] RO, DSR[5] RO, RI[6] RO, DCD[7] RO } get modem_status;
-    7 scr: u8          { DATA[7:0] };
+    /// Interrupt identification.
+    2 iir: u8 {
+        /// The pending interrupt of the highest priority.
+        CAUSE[3:0] RO { none = 1, line = 6, data = 4, timeout = 12, empty = 2, modem = 0 },
+        /// Whether the FIFOs are on.
+        FIFOS[7:6] RO { off = 0, on = 3 },
+    } get identify;
+    /// FIFO control.
+    2 fcr: u8 {
+        /// FIFOs on.
+        ENABLE[0] WO,
+        /// Empties the receiver's FIFO.
+        RXRESET[1] WO,
+        /// Empties the transmitter's FIFO.
+        TXRESET[2] WO,
+        /// DMA mode, which nothing is wired to.
+        DMA[3] WO,
+        /// How many received characters interrupt.
+        TRIGGER[7:6] WO { 1byte = 0, 4bytes = 1, 8bytes = 2, 14bytes = 3 },
+    } set set_fcr;
+    /// Line control.
+    3 lcr: u8 {
+        /// Word length.
+        WLS[1:0] { 5bits = 0, 6bits = 1, 7bits = 2, 8bits = 3 },
+        /// Two stop bits (with 5 bits, one and a half).
+        STB[2],
+        /// Parity on.
+        PEN[3],
+        /// Even parity.
+        EPS[4],
+        /// Stick parity.
+        STICK[5],
+        /// Holds the line at space.
+        BREAK[6],
+        /// Divisor latch access: offsets 0 and 1 are the divisor.
+        DLAB[7],
+    } then sync;
+    /// Modem control.
+    4 mcr: u8 { DTR[0], RTS[1], OUT1[2], OUT2[3],
+        /// Loopback: outputs are led to inputs.
+        LOOP[4],
+    } then sync;
+    /// Line status.
+    5 lsr: u8 {
+        /// Data ready.
+        DR[0] RO,
+        /// Overrun.
+        OE[1] RC,
+        /// Parity error.
+        PE[2] RC,
+        /// Framing error.
+        FE[3] RC,
+        /// Break.
+        BI[4] RC,
+        /// Transmitter holding register empty.
+        THRE[5] RO,
+        /// Transmitter empty.
+        TEMT[6] RO,
+        /// Some character in the FIFO came with an error.
+        ERR[7] RO,
+    } get line_status;
+    /// Modem status: the low half tells what changed since it was read.
+    6 msr: u8 { DCTS[0] RC, DDSR[1] RC, TERI[2] RC, DDCD[3] RC, CTS[4] RO, DSR[5] RO, RI[6] RO, DCD[7] RO } get modem_status;
+    /// Scratch: for software to keep a byte in.
+    7 scr: u8 { DATA[7:0] };
 }
 
 const FIFO: usize = 16;
@@ -49,7 +122,7 @@ pub struct Ns16550a {
     /// Registers lie 2 to the power of this many bytes apart.
     #[property(default = 0)]
     reg_shift: u8,
-    /// The width of an access that drivers are told to use, in bytes.
+    /// The width of an access that drivers are told to use, in bytes; any width reaches one register.
     #[property(default = 1)]
     reg_io_width: u8,
     /// The character device at the other end.
@@ -376,6 +449,16 @@ impl Device for Ns16550a {
                 }
             }
         }
+        self.sync();
+    }
+
+    fn state(&mut self) -> Option<&mut dyn Saved> {
+        Some(&mut self.state)
+    }
+
+    fn restored(&mut self) {
+        self.rings_at = None;
+        self.arm();
         self.sync();
     }
 

@@ -1,15 +1,20 @@
 //! The SiFive platform-level interrupt controller: sources with priorities, claimed and completed by hart contexts.
 
-use hartwright_device::{Device, Error, Line, Output, Prop, Wiring, log, registers};
+use hartwright_device::{Device, Error, Line, Output, Prop, Saved, Wiring, log, registers};
 use hartwright_objects::Object;
 use serde::{Deserialize, Serialize};
 
 // RISC-V PLIC specification 1.0.0, chapter 3 (memory map); source 0 does not exist.
 registers! { Plic size 0x400_0000, widths [4] else fault:
+    /// Priority of each source; 0 never interrupts.
     0x00_0000 priority[1024; 4]: u32         { PRIORITY[31:0] }   get priority  set set_priority;
+    /// A bit for each source: it asks, and nobody has claimed it.
     0x00_1000 pending[32; 4]: u32            { PENDING[31:0] RO } get pending;
+    /// A bit for each source, 32 words for each context: whether it interrupts that.
     0x00_2000 enable[507_904; 4]: u32        { ENABLE[31:0] }     get enable    set set_enable;
+    /// The priority that a source must exceed to interrupt the context.
     0x20_0000 threshold[15_872; 0x1000]: u32 { PRIORITY[31:0] }   get threshold set set_threshold;
+    /// Reading claims the context's best pending source, or gives 0; writing its number says that it is served.
     0x20_0004 claim[15_872; 0x1000]: u32     { SOURCE[31:0] }     get claim     set complete;
 }
 
@@ -271,6 +276,21 @@ impl Device for Plic {
             self.gateway(source, level);
             self.sync();
         }
+    }
+
+    fn state(&mut self) -> Option<&mut dyn Saved> {
+        Some(&mut self.state)
+    }
+
+    fn restored(&mut self) {
+        // A state of a machine of other properties has other contexts; it must not be one that cannot be.
+        self.state.contexts.resize_with(self.contexts.len(), Context::default);
+        for bits in [&mut self.state.pending, &mut self.state.serving] {
+            bits.resize(WORDS, 0);
+        }
+        self.state.contexts.iter_mut().for_each(|context| context.enable.resize(WORDS, 0));
+        self.state.priority.resize(SOURCES, 0);
+        self.sync();
     }
 
     fn inputs(&self) -> u32 {

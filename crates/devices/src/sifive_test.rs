@@ -5,7 +5,13 @@ use hartwright_objects::Object;
 
 registers! { SifiveTest size 0x1000, widths [2, 4] else fault:
     // Reads give 0: drivers of a syscon read before they write.
-    0x0 finisher: u32 { STATUS[15:0], CODE[31:16] }   set finish;
+    /// How the machine ends.
+    0x0 finisher: u32 {
+        /// What is asked for.
+        STATUS[15:0] { fail = 0x3333, pass = 0x5555, reset = 0x7777 },
+        /// The exit code of a failure.
+        CODE[31:16],
+    } set finish;
 }
 
 const FAIL: u32 = 0x3333;

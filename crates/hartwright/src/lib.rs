@@ -110,8 +110,8 @@ pub use hartwright_objects::{Choice, Object};
 pub mod device {
     pub use hartwright_device::{
         Access, Alarm, BusError, CharPort, Clock, Comparator, Device, Dma, Error, Field, Line, Locked, Mtime,
-        OWN, Otherwise, Output, Outward, Power, Prop, Register, Registers, Request, Sink, Table, Target,
-        Wiring, conforms, log, regs,
+        OWN, Otherwise, Output, Outward, Power, Prop, Register, Registers, Request, Saved, Sink, Table,
+        Target, Wiring, any_access, conforms, log, reference, regs, trace,
     };
 }
 

@@ -1,0 +1,328 @@
+//! What guests do to devices, as text: registers with their fields, interrupt lines, DMA (`-trace`).
+//!
+//! An *event* has a name of parts with dots: `uart0.lcr.write`, `plic.priority.10.read`, `irq.plic.10`,
+//! `dma.disk0.write`. The first part of a register's event is the device's name or its type's (`ns16550a.lcr.write`),
+//! so events can be named before there is a machine. A pattern is such a name with `*` and `?`, or its first parts
+//! (`uart0`, `uart0.lcr`); of those that match, the last one decides.
+//!
+//! While nobody asked, an access costs two relaxed loads of a flag, and a line of interrupts nothing: lines are
+//! traced by a sink put before theirs, when the machine is wired.
+
+use crate::{Device, Register, Sink};
+use std::{
+    cell::RefCell,
+    fmt::Write,
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+static ON: AtomicBool = AtomicBool::new(false);
+static PATTERNS: RwLock<Vec<Pattern>> = RwLock::new(Vec::new());
+type Say = Box<dyn Fn(&str) + Send + Sync>;
+static SAY: RwLock<Option<Say>> = RwLock::new(None);
+
+thread_local! {
+    /// The name of the device that this thread is with.
+    static WITHIN: RefCell<Option<Arc<str>>> = const { RefCell::new(None) };
+}
+
+/// Which events: a pattern of names, and whether they are wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pattern {
+    glob: String,
+    wanted: bool,
+}
+
+impl Pattern {
+    /// A pattern as users write it; with a `-` before it, its events are not wanted.
+    pub fn new(text: &str) -> Self {
+        let (glob, wanted) = match text.strip_prefix('-') {
+            Some(rest) => (rest, false),
+            None => (text, true),
+        };
+        Pattern { glob: glob.into(), wanted }
+    }
+
+    /// The patterns of a file: one a line, empty lines and those that begin with `#` left out.
+    pub fn lines(text: &str) -> impl Iterator<Item = Pattern> {
+        let lines = text.lines().map(str::trim);
+        lines.filter(|line| !line.is_empty() && !line.starts_with('#')).map(Pattern::new)
+    }
+
+    /// Whether an event of this name is meant.
+    pub fn matches(&self, event: &str) -> bool {
+        let first_parts = event.strip_prefix(&self.glob).is_some_and(|rest| rest.starts_with('.'));
+        first_parts || matches(self.glob.as_bytes(), event.as_bytes())
+    }
+
+    /// The pattern without its sign.
+    pub fn text(&self) -> &str {
+        &self.glob
+    }
+}
+
+/// `*` is any text, `?` any byte.
+fn matches(glob: &[u8], text: &[u8]) -> bool {
+    let (mut g, mut t, mut back) = (0, 0, None);
+    while t < text.len() {
+        match glob.get(g) {
+            Some(b'*') => {
+                back = Some((g, t));
+                g += 1;
+            }
+            Some(byte) if *byte == b'?' || *byte == text[t] => (g, t) = (g + 1, t + 1),
+            // What went wrong here may go right if the last star takes one byte more.
+            _ => match back {
+                Some((star, from)) => {
+                    back = Some((star, from + 1));
+                    (g, t) = (star + 1, from + 1);
+                }
+                None => return false,
+            },
+        }
+    }
+    glob[g..].iter().all(|byte| *byte == b'*')
+}
+
+/// Traces the events of these patterns from now on; lines that are wired already stay as they are.
+pub fn enable(patterns: Vec<Pattern>) {
+    ON.store(patterns.iter().any(|pattern| pattern.wanted), Ordering::Relaxed);
+    *PATTERNS.write().unwrap_or_else(PoisonError::into_inner) = patterns;
+}
+
+/// Lines of text go to `say` from now on; before, they go to standard error.
+pub fn say_to(say: impl Fn(&str) + Send + Sync + 'static) {
+    *SAY.write().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(say));
+}
+
+/// Whether anything is traced.
+#[inline(always)]
+pub fn is_on() -> bool {
+    ON.load(Ordering::Relaxed)
+}
+
+/// Whether an event of any of these names is to be traced.
+fn wants(names: &[String]) -> bool {
+    let patterns = PATTERNS.read().unwrap_or_else(PoisonError::into_inner);
+    let last = patterns.iter().rev().find(|pattern| names.iter().any(|name| pattern.matches(name)));
+    last.is_some_and(|pattern| pattern.wanted)
+}
+
+fn say(line: &str) {
+    match &*SAY.read().unwrap_or_else(PoisonError::into_inner) {
+        Some(say) => say(line),
+        None => eprintln!("{line}"),
+    }
+}
+
+/// Which way an access goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// From the device.
+    Read,
+    /// To the device.
+    Write,
+}
+
+impl Way {
+    /// The last part of an event's name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Way::Read => "read",
+            Way::Write => "write",
+        }
+    }
+}
+
+/// Runs `f` with what the device called `name` does ascribed to it.
+#[cold]
+pub(crate) fn within<T>(name: Option<&Arc<str>>, f: impl FnOnce() -> T) -> T {
+    let before = WITHIN.replace(name.cloned());
+    let result = f();
+    WITHIN.set(before);
+    result
+}
+
+/// The names by which events of `device` begin: its own, its type's, and its type's others.
+fn names(device: &(impl ?Sized + Device), own: Option<&str>) -> Vec<String> {
+    let class = device.class();
+    let types = std::iter::once(class.name).chain(class.aliases.iter().copied());
+    own.into_iter().chain(types).map(str::to_owned).collect()
+}
+
+/// A register was read or is written: `bits` of it, of which `value` has or gets these.
+#[cold]
+#[inline(never)]
+pub(crate) fn register<D: ?Sized + Device>(
+    device: &D,
+    row: usize,
+    index: usize,
+    way: Way,
+    value: u64,
+    bits: u64,
+) {
+    let Some(register) = device.table().rows.get(row) else { return };
+    let own = WITHIN.with_borrow(Clone::clone);
+    let names = names(device, own.as_deref().filter(|name| !name.is_empty()));
+    let element = if register.count > 1 { format!(".{index}") } else { String::new() };
+    let events: Vec<_> =
+        names.iter().map(|name| format!("{name}.{}{element}.{}", register.name, way.name())).collect();
+    if wants(&events) {
+        let element = if register.count > 1 { format!("[{index}]") } else { String::new() };
+        let text = text(register, value, bits);
+        say(&format!("{:<5} {}.{}{element} = {text}", way.name(), names[0], register.name));
+    }
+}
+
+/// A register's value as a datasheet would write it: `0x83 { WLS=8bits STB=0 DLAB=1 }`.
+///
+/// `bits` are those that were accessed; the others are left out.
+pub fn text(register: &Register, value: u64, bits: u64) -> String {
+    let whole = crate::access::ones(register.width);
+    let value = value & bits & whole;
+    let mut text = format!("{value:#0digits$x}", digits = 2 + 2 * usize::from(register.width));
+    let within = register.fields.iter().filter(|(_, field)| field.mask() & bits != 0);
+    let parts: Vec<_> = within
+        .map(|(name, field)| {
+            let part = field.get(value);
+            match field.names().iter().find(|(_, number)| *number == part) {
+                Some((named, _)) => format!("{name}={named}"),
+                None if part < 10 => format!("{name}={part}"),
+                None => format!("{name}={part:#x}"),
+            }
+        })
+        .collect();
+    // A register that is one number says nothing twice.
+    let plain = register.fields.iter().all(|(_, f)| f.names().is_empty() && f.mask() == whole);
+    if !parts.is_empty() && !plain {
+        let _ = write!(text, " {{ {} }}", parts.join(" "));
+    }
+    let known = register.fields.iter().fold(0, |known, (_, field)| known | field.mask());
+    if value & !known != 0 {
+        let _ = write!(text, " and {:#x} in no field", value & !known);
+    }
+    if bits & whole != whole && bits != 0 {
+        let _ = write!(text, " (bits {}:{})", 63 - bits.leading_zeros(), bits.trailing_zeros());
+    }
+    text
+}
+
+/// DMA of the device called `name`: `bytes` from or to `at`.
+#[cold]
+pub(crate) fn dma(name: &str, way: Way, at: u64, bytes: &[u8]) {
+    if !wants(&[format!("dma.{name}.{}", way.name())]) {
+        return;
+    }
+    let shown: Vec<_> = bytes.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    let more = if bytes.len() > 16 { " ..." } else { "" };
+    say(&format!("dma   {name} {} {at:#x}+{:#x}: {}{more}", way.name(), bytes.len(), shown.join(" ")));
+}
+
+/// The end of a line from output `output` of `from` to pin `pin` of `to`: `sink`, with a tracer before it if that is
+/// wanted. Its event is `irq.TO.PIN`, and `irq.FROM.OUTPUT` as well.
+pub fn line(from: &str, output: &str, to: &str, pin: u32, sink: Arc<dyn Sink>) -> Arc<dyn Sink> {
+    if !is_on() || !wants(&[format!("irq.{to}.{pin}"), format!("irq.{from}.{output}")]) {
+        return sink;
+    }
+    Arc::new(Traced { text: format!("irq   {from}.{output} -> {to}.{pin}"), sink })
+}
+
+struct Traced {
+    text: String,
+    sink: Arc<dyn Sink>,
+}
+
+impl Sink for Traced {
+    fn set(&self, pin: u32, level: bool) {
+        say(&format!("{} = {}", self.text, u8::from(level)));
+        self.sink.set(pin, level);
+    }
+}
+
+/// An event that a device's registers have, and what the register is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// Its name; an element of an array is `N`.
+    pub name: String,
+    /// The register's documentation, or empty.
+    pub doc: &'static str,
+}
+
+/// The events of `device`'s registers, called `name`.
+pub fn events(name: &str, device: &dyn Device) -> Vec<Event> {
+    let rows = device.table().rows.iter();
+    let event = |row: &Register, way: Way| {
+        let reach = if way == Way::Read { row.readable } else { row.writable };
+        let element = if row.count > 1 { ".N" } else { "" };
+        (reach != 0).then(|| Event {
+            name: format!("{name}.{}{element}.{}", row.name, way.name()),
+            doc: row.doc.trim(),
+        })
+    };
+    rows.flat_map(|row| [event(row, Way::Read), event(row, Way::Write)]).flatten().collect()
+}
+
+/// Whether `pattern` can match an event of `device` called `name`, under any of its names.
+pub fn knows(pattern: &Pattern, name: &str, device: &dyn Device) -> bool {
+    names(device, Some(name)).iter().any(|name| {
+        events(name, device).iter().any(|event| {
+            pattern.matches(&event.name) || {
+                let (before, after) = event.name.split_once(".N.").unwrap_or((&event.name, ""));
+                // An element's number is not known here: any will do.
+                !after.is_empty()
+                    && pattern.glob.strip_prefix(before).is_some_and(|rest| rest.starts_with('.'))
+            }
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Access, Field};
+
+    #[test]
+    fn a_pattern_is_a_name_its_first_parts_or_a_glob() {
+        let event = "uart0.lcr.write";
+        for yes in ["uart0", "uart0.lcr", event, "*", "uart0*", "*.write", "u?rt0.*.w*e", "**", "*lcr*"] {
+            assert!(Pattern::new(yes).matches(event), "{yes}");
+        }
+        for no in ["uart", "uart0.l", "lcr", "*.read", "uart0.lcr.write.", "?", "", "uart0.lcr.write?"] {
+            assert!(!Pattern::new(no).matches(event), "{no}");
+        }
+        let lines: Vec<_> = Pattern::lines("uart0*\n\n # no\n-uart0.lsr*\n").collect();
+        assert_eq!(lines, [Pattern::new("uart0*"), Pattern::new("-uart0.lsr*")]);
+    }
+
+    #[test]
+    fn a_value_reads_like_a_datasheet() {
+        static FIELDS: [(&str, Field); 3] = [
+            ("WLS", Field::new(1, 0, Access::RW).told("", &[("5bits", 0), ("8bits", 3)])),
+            ("STB", Field::new(2, 2, Access::RW)),
+            ("DIV", Field::new(15, 8, Access::RW)),
+        ];
+        let row = Register {
+            name: "lcr",
+            offset: 0,
+            width: 2,
+            count: 1,
+            stride: 0,
+            reset: 0,
+            plain: true,
+            stored: true,
+            fields: &FIELDS,
+            readable: 0xff07,
+            writable: 0xff07,
+            read_clears: 0,
+            doc: "",
+        };
+        assert_eq!(text(&row, 0xab03, u64::MAX), "0xab03 { WLS=8bits STB=0 DIV=0xab }");
+        assert_eq!(text(&row, 0x0911, 0xffff), "0x0911 { WLS=1 STB=0 DIV=9 } and 0x10 in no field");
+        assert_eq!(text(&row, 0x0703, 0xff), "0x0003 { WLS=8bits STB=0 } (bits 7:0)");
+        static ALL: [(&str, Field); 1] = [("ALL", Field::new(15, 0, Access::RW))];
+        let plain = Register { fields: &ALL, ..row };
+        assert_eq!(text(&plain, 0x1234, 0xffff), "0x1234");
+    }
+}
