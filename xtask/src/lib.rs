@@ -5,6 +5,7 @@ pub mod battery;
 pub mod bench;
 pub mod cache;
 pub mod debian;
+pub mod examples;
 pub mod guests;
 pub mod initramfs;
 pub mod install;

@@ -1,6 +1,6 @@
 //! `cargo xtask test`: everything that must hold, suite after suite, with time and counts.
 
-use crate::{battery, cargo, debian, guests, mutants, programs, target, workspace};
+use crate::{battery, cargo, debian, examples, guests, mutants, programs, target, workspace};
 use anyhow::{Context, Result, bail, ensure};
 use std::{
     fs,
@@ -38,9 +38,11 @@ const SUITES: &[Suite] = &[
     Suite { name: "unit",     about: "tests of the crates, and of the house rules",              full: false, run: unit },
     Suite { name: "battery",  about: "every instruction against QEMU; prints a table by row",    full: false, run: run_battery },
     Suite { name: "doctests", about: "the documentation's examples",                             full: false, run: doctests },
+    Suite { name: "examples", about: "crates of a user's: examples/, and what `hartwright new` writes", full: false, run: run_examples },
+    Suite { name: "semver",   about: "the SDK is compatible with the release its version says",   full: false, run: semver },
     Suite { name: "machines", about: "whole machines: firmware, U-Boot, Linux, consoles",        full: false, run: machines },
     Suite { name: "programs", about: "c-torture, csmith, QEMU's tests/tcg: ours beside QEMU 11",   full: false, run: run_programs },
-    Suite { name: "firmware", about: "guest/ builds to the bytes that are committed",            full: false, run: firmware },
+    Suite { name: "firmware", about: "firmware builds to the bytes that are committed",          full: false, run: firmware },
     Suite { name: "deny",     about: "licences, bans and sources of what we depend on",          full: false, run: deny },
     Suite { name: "mutants",  about: "mistakes made on purpose: is each noticed by a test",        full: true,  run: run_mutants },
     Suite { name: "peer",     about: "the whole-machine tests against QEMU: are the tests true", full: true,  run: peer },
@@ -192,6 +194,55 @@ fn doctests(_: bool) -> Result<Count> {
     counted(cargo().args(arguments))
 }
 
+fn run_examples(_: bool) -> Result<Count> {
+    let manifest = examples::manifest()?;
+    let here = |command: &str| {
+        let mut cargo = cargo();
+        // What the workspace has built serves them too.
+        cargo.arg(command).arg("--manifest-path").arg(&manifest).env("CARGO_TARGET_DIR", target());
+        cargo
+    };
+    ensure!(watch(here("fmt").arg("--check"))?.0, "rustfmt would change examples/my-board");
+    let mut count = counted(&mut here("test"))?;
+    count.passed += examples::as_a_new_user()?;
+    Ok(count)
+}
+
+/// What the SDK shows of the workspace: a change of their interfaces is one of its own.
+const SDK: [&str; 6] = [
+    "hartwright",
+    "hartwright-device",
+    "hartwright-machine",
+    "hartwright-mem",
+    "hartwright-objects",
+    "hartwright-wire",
+];
+
+/// Compares with the last release, a tag `v1.2.3`.
+fn semver(full: bool) -> Result<Count> {
+    let skipped = |why: &str| Ok(Count { note: format!("skipped: {why}"), ..Count::default() });
+    let tags = Command::new("git")
+        .args(["tag", "--list", "v[0-9]*", "--merged", "HEAD", "--sort=-version:refname"])
+        .current_dir(workspace())
+        .output()?;
+    let release = first_line(&String::from_utf8_lossy(&tags.stdout));
+    if release.is_empty() {
+        return skipped("there is no release (a tag such as v0.1.0) to compare with");
+    }
+    if !debian::has_program("cargo-semver-checks") {
+        if !full {
+            return skipped("cargo-semver-checks is not installed (--full does it)");
+        }
+        if !watch(cargo().args(["install", "--quiet", "--locked", "cargo-semver-checks"]))?.0 {
+            return skipped("cargo-semver-checks does not install here");
+        }
+    }
+    let mut check = cargo();
+    check.args(["semver-checks", "--baseline-rev", &release]);
+    check.args(SDK.iter().flat_map(|package| ["--package", package]));
+    Ok(Count::one(watch(&mut check)?.0))
+}
+
 fn build(_: bool) -> Result<Count> {
     // One by one, as those build them who need only one: together they might share features, and be built twice.
     let mut built = true;
@@ -236,34 +287,37 @@ fn whole_machines(full: bool, targets: &[&str]) -> Command {
     command
 }
 
-/// Compilers of other versions write other bytes, so only the bytes of the one that wrote
-/// `guest/monitor.bin`, `guest/monitor32.bin` and `guest/rv128/` are compared.
+/// Compilers of other versions write other bytes, so only the bytes of the one that wrote `guest/monitor.bin`,
+/// `guest/monitor32.bin`, `guest/rv128/` and the example's `firmware.bin` are compared.
 fn firmware(_: bool) -> Result<Count> {
-    let folder = workspace().join("guest");
+    let folder = workspace();
     let version = Command::new("riscv64-linux-gnu-gcc").arg("-dumpfullversion").output();
     let version = version.context("riscv64-linux-gnu-gcc (package gcc-riscv64-linux-gnu)")?;
     let version = first_line(&String::from_utf8_lossy(&version.stdout));
     let built = target().join("guest");
     fs::create_dir_all(&built)?;
     for (script, xlen, output) in [
-        ("build.sh", "64", built.join("monitor.bin")),
-        ("build.sh", "32", built.join("monitor32.bin")),
-        ("rv128/build.sh", "128", built.clone()),
+        ("guest/build.sh", "64", built.join("monitor.bin")),
+        ("guest/build.sh", "32", built.join("monitor32.bin")),
+        ("guest/rv128/build.sh", "128", built.clone()),
+        ("examples/my-board/firmware/build.sh", "64", built.join("firmware.bin")),
     ] {
         let mut build = Command::new("sh");
         let (succeeded, _) = watch(build.arg(folder.join(script)).arg(output).env("XLEN", xlen))?;
-        ensure!(succeeded, "XLEN={xlen} guest/{script} failed");
+        ensure!(succeeded, "XLEN={xlen} {script} failed");
     }
     if version != FIRMWARE_GCC {
         let note = format!("built by gcc {version}, so not compared with what gcc {FIRMWARE_GCC} made");
         return Ok(Count { note, ..Count::one(true) });
     }
-    let programs = ["fibonacci", "table", "copy", "dforms", "narrow"].map(|name| format!("rv128/{name}.bin"));
-    for file in ["monitor.bin", "monitor32.bin"].map(String::from).into_iter().chain(programs) {
+    let programs =
+        ["fibonacci", "table", "copy", "dforms", "narrow"].map(|name| format!("guest/rv128/{name}.bin"));
+    let others = ["guest/monitor.bin", "guest/monitor32.bin", "examples/my-board/firmware/firmware.bin"];
+    for file in others.map(String::from).into_iter().chain(programs) {
         let committed = folder.join(&file);
         let made = built.join(committed.file_name().unwrap_or_default());
-        let same = fs::read(made)? == fs::read(committed).with_context(|| format!("guest/{file}"))?;
-        ensure!(same, "guest/{file} is not what build.sh beside it makes: run it, and commit the result");
+        let same = fs::read(made)? == fs::read(committed).with_context(|| file.clone())?;
+        ensure!(same, "{file} is not what build.sh beside it makes: run it, and commit the result");
     }
     Ok(Count::one(true))
 }

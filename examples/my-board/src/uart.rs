@@ -39,13 +39,22 @@ impl MyUart {
     fn receive(&mut self) -> u32 {
         let byte = self.port.read().unwrap_or(0);
         self.sync();
-        u32::from(if self.capitals { byte.to_ascii_uppercase() } else { byte })
+        u32::from(if self.capitals {
+            byte.to_ascii_uppercase()
+        } else {
+            byte
+        })
     }
 
     fn transmit(&mut self, value: u32) {
         let byte = value as u8;
         if self.state.waiting.is_some() {
-            log::guest_error(self.class().name, 0, "a byte was written while one waited", format_args!(": {byte:#x}"));
+            log::guest_error(
+                self.class().name,
+                0,
+                "a byte was written while one waited",
+                format_args!(": {byte:#x}"),
+            );
         } else if !self.port.write(byte) {
             self.state.waiting = Some(byte);
         }
@@ -53,7 +62,8 @@ impl MyUart {
     }
 
     fn status(&self) -> u32 {
-        status::RX.when::<u32>(self.port.readable() > 0) | status::TX.when::<u32>(self.state.waiting.is_none())
+        status::RX.when::<u32>(self.port.readable() > 0)
+            | status::TX.when::<u32>(self.state.waiting.is_none())
     }
 
     /// Outputs follow from the state, after every change of it.

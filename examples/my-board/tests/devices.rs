@@ -1,4 +1,5 @@
 //! Each device alone, without a machine.
+#![forbid(unsafe_code)]
 
 use hartwright::testing::Bench;
 use my_board::{MyTimer, MyUart};
@@ -21,9 +22,15 @@ fn the_uart_carries_bytes_both_ways_and_interrupts() {
     assert!(!uart.line("irq"));
     uart.type_in("x");
     assert!(uart.line("irq"));
-    assert_eq!((uart.read(STATUS, 4), uart.read(DATA, 4)), (Ok(3), Ok(u64::from(b'x'))));
+    assert_eq!(
+        (uart.read(STATUS, 4), uart.read(DATA, 4)),
+        (Ok(3), Ok(u64::from(b'x')))
+    );
     assert!(!uart.line("irq"));
-    assert!(uart.read(DATA, 1).is_err(), "the table says: 4 bytes at a time");
+    assert!(
+        uart.read(DATA, 1).is_err(),
+        "the table says: 4 bytes at a time"
+    );
 }
 
 #[test]

@@ -1,4 +1,5 @@
 //! The whole machine, with its firmware.
+#![forbid(unsafe_code)]
 
 use hartwright::testing::Machine;
 use my_board as _;
@@ -27,8 +28,22 @@ fn the_firmware_greets_echoes_counts_and_ends() {
 
 #[test]
 fn the_device_of_a_crate_that_nothing_names_is_missed() {
-    let refused = Machine::start(&["-machine", "my-board", "-device", "my-uarts,addr=0x20000000"]).err().unwrap();
+    let refused = Machine::start(&[
+        "-machine",
+        "my-board",
+        "-device",
+        "my-uarts,addr=0x20000000",
+    ])
+    .err()
+    .unwrap();
     assert!(refused.contains("did you mean 'my-uart'?"), "{refused}");
-    let refused = Machine::start(&["-machine", "my-board", "-device", "her-lamp,addr=0x20000000"]).err().unwrap();
+    let refused = Machine::start(&[
+        "-machine",
+        "my-board",
+        "-device",
+        "her-lamp,addr=0x20000000",
+    ])
+    .err()
+    .unwrap();
     assert!(refused.contains("`use CRATE as _;`"), "{refused}");
 }
