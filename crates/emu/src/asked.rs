@@ -1,11 +1,12 @@
 //! Reading the command line: each word goes to its flag's row, which notes what was asked.
 
-use std::{ffi::OsString, path::PathBuf};
+use std::{ffi::OsString, ops::RangeInclusive, path::PathBuf};
 
 use hartwright_backend::{
     opts::{Opts, Refusal},
     spec::ChardevSpec,
 };
+use hartwright_device::trace::Pattern;
 use hartwright_isa::cpu::Target;
 use hartwright_objects::Given;
 
@@ -40,6 +41,9 @@ pub struct Asked {
     pub(crate) mons: Vec<Said<MonOption>>,
     pub(crate) log_items: Vec<LogItem>,
     pub(crate) log_file: Option<String>,
+    pub(crate) log_filter: Vec<RangeInclusive<u64>>,
+    pub(crate) traces: Vec<Said<Pattern>>,
+    pub(crate) trace_file: Option<PathBuf>,
     pub(crate) stopped: bool,
     pub(crate) gdb: Option<Said<String>>,
     pub(crate) no_reboot: bool,

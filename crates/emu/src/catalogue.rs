@@ -1,8 +1,9 @@
 //! What there is to choose from, as the `help` values of options print it.
 
+use hartwright_device::{Device, trace};
 use hartwright_isa::cpu::Target;
 use hartwright_machine::{Board, boards};
-use hartwright_objects::{Category, Class, Property, Registry, Value, nearest, unlinked_advice};
+use hartwright_objects::{Category, Class, Globals, Property, Registry, Value, nearest, unlinked_advice};
 
 use crate::{Face, Failure};
 
@@ -68,6 +69,30 @@ fn device_classes() -> Vec<&'static Class> {
 pub(crate) fn is_device(name: &str) -> bool {
     name == "loader"
         || device_classes().iter().any(|class| class.name == name || class.aliases.contains(&name))
+}
+
+/// `-trace help`: the events of all types of devices.
+pub(crate) fn events() -> String {
+    let Ok(registry) = Registry::linked() else { return String::new() };
+    let make = |class: &Class| registry.create::<dyn Device>(class.name, &Globals::new(), []).ok();
+    let registers = device_classes().into_iter().filter_map(make).flat_map(|device| {
+        trace::events(device.class().name, &*device).into_iter().map(|event| (event.name, event.doc))
+    });
+    let others = [
+        (
+            "irq.DEVICE.PIN",
+            "A line to that pin changed; DEVICE is what it ends at, hart0 for the first hart.",
+        ),
+        ("irq.DEVICE.OUTPUT", "That output of DEVICE changed."),
+        ("dma.DEVICE.read", "DEVICE read memory."),
+        ("dma.DEVICE.write", "DEVICE wrote memory."),
+    ];
+    let others = others.map(|(name, doc)| (name.to_owned(), doc));
+    let lines = registers.chain(others).map(|(name, doc)| format!("{name:<36} {doc}\n"));
+    format!(
+        "Events by type of device; a device's own name may stand for its type, as in uart0.lcr.write.\n{}",
+        lines.collect::<String>()
+    )
 }
 
 /// What to say of a device type that there is not; QEMU's face has QEMU's words alone.

@@ -1,11 +1,12 @@
 //! From what was asked, word by word, to one consistent [`Config`]: defaults filled in, contradictions refused.
 
-use std::path::PathBuf;
+use std::{ops::RangeInclusive, path::PathBuf};
 
 use hartwright_backend::{
     opts::Opts,
     spec::{ChardevSpec, Kind, Place},
 };
+use hartwright_device::trace::Pattern;
 use hartwright_machine::BootOptions;
 use hartwright_objects::{Given, nearest};
 
@@ -130,13 +131,19 @@ pub struct MonitorPlan {
     pub chardev: String,
 }
 
-/// `-d` and `-D`.
+/// `-d`, `-D`, `-dfilter` and `-trace`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Log {
     /// What to log, sorted.
     pub items: Vec<LogItem>,
     /// Where, if not to standard error; `%d` is replaced already.
     pub file: Option<PathBuf>,
+    /// `-dfilter`: the code to log block by block; in no range: all.
+    pub filter: Vec<RangeInclusive<u64>>,
+    /// `-trace` and `-d trace:`: each pattern of events with the option that gave it.
+    pub traces: Vec<(String, Pattern)>,
+    /// `-trace file=`: where traces go, if not where the log goes.
+    pub trace_file: Option<PathBuf>,
 }
 
 /// One item of `-d`.
@@ -149,12 +156,14 @@ pub enum LogItem {
     Cpu,
     GuestErrors,
     Unimp,
+    Mmu,
+    Page,
     Unmodelled,
 }
 
 impl LogItem {
     /// How many there are.
-    pub const COUNT: usize = 7;
+    pub const COUNT: usize = 9;
 }
 
 /// A line of `-d help`.
@@ -177,6 +186,8 @@ pub(crate) const LOG_ITEMS: &[LogRow] = &[
     log_row("cpu",          Some(LogItem::Cpu),         "a hart's registers before each block (very much)"),
     log_row("guest_errors", Some(LogItem::GuestErrors), "what the guest did that no driver may do"),
     log_row("unimp",        Some(LogItem::Unimp),       "what the guest asked for that a real machine has and this has not"),
+    log_row("mmu",          Some(LogItem::Mmu),         "translations by page tables, and those that failed"),
+    log_row("page",         Some(LogItem::Page),        "the map of the machine's memory when it begins"),
     log_row("unmodelled",   Some(LogItem::Unmodelled),  "at the end, every access that hit nothing, with counts"),
     log_row("out_asm",      None, "the host's code"),
     log_row("op",           None, "the intermediate code"),
@@ -184,10 +195,8 @@ pub(crate) const LOG_ITEMS: &[LogRow] = &[
     log_row("op_ind",       None, "the intermediate code before indirect operations are lowered"),
     log_row("op_plugin",    None, "the intermediate code with plugins"),
     log_row("fpu",          None, "floating-point registers, with cpu"),
-    log_row("mmu",          None, "page walks"),
     log_row("pcall",        None, "protected-mode calls (x86)"),
     log_row("cpu_reset",    None, "a CPU's registers before its reset"),
-    log_row("page",         None, "the memory map when user mode begins"),
     log_row("nochain",      None, "exec and cpu for every block, not only for the first of a chain"),
     log_row("plugin",       None, "what plugins say"),
     log_row("strace",       None, "system calls of user mode"),
@@ -297,7 +306,13 @@ pub fn resolve(program: &Program, asked: Asked) -> Result<Config, Outcome> {
         serials: ends.serials,
         monitors: ends.monitors,
         gdb: ends.gdb,
-        log: Log { items: asked.log_items, file: log_file },
+        log: Log {
+            items: asked.log_items,
+            file: log_file,
+            filter: asked.log_filter,
+            traces: asked.traces.into_iter().map(|said| (said.option, said.value)).collect(),
+            trace_file: asked.trace_file,
+        },
         stopped: asked.stopped,
         no_reboot: asked.no_reboot,
         no_shutdown: asked.no_shutdown,

@@ -19,6 +19,7 @@ mod program;
 mod run;
 mod signals;
 mod smp;
+mod watching;
 
 pub use asked::{Asked, parse};
 pub use assemble::{Assembled, assemble};

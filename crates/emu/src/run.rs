@@ -6,7 +6,7 @@ use std::{
     io::{self, Write},
     process::ExitCode,
     sync::{
-        Arc, Mutex, PoisonError,
+        Mutex, PoisonError,
         mpsc::{self, Receiver, Sender},
     },
     thread,
@@ -15,8 +15,7 @@ use std::{
 use hartwright_backend::{Role, reason, tty};
 use hartwright_device::{CharPort, Power, Request, log};
 use hartwright_event::Inherited;
-use hartwright_exec::{Trace, Tracing};
-use hartwright_machine::{Outside as Ends, Plan};
+use hartwright_machine::Outside as Ends;
 use hartwright_mem::Access;
 use hartwright_monitor::Outside;
 
@@ -24,7 +23,7 @@ use crate::{
     Built, Config, Failure, Host, HostEvent, LogItem, Outcome, Program,
     assemble::{assemble, named_chardevs},
     host::{self, report},
-    parse, resolve, signals,
+    parse, resolve, signals, watching,
 };
 
 /// The whole program, but for its arguments.
@@ -118,7 +117,7 @@ fn prepare(config: &Config) -> Result<Running<'_>, Outcome> {
         if config.accel.single_thread {
             report(config, "info: thread=single: each hart has a host thread of its own here");
         }
-        let trace = trace(config, &mut host, &assembled.plan);
+        let trace = watching::begin(config, &mut host, &assembled)?;
         let (outbox, inbox) = mpsc::channel();
         forward_host_events(&mut host, outbox.clone())?;
         let ends = ends(config, &host, &assembled.checked.spec.devices, outbox.clone())?;
@@ -127,6 +126,9 @@ fn prepare(config: &Config) -> Result<Running<'_>, Outcome> {
         let around = Around { outbox: Mutex::new(outbox), chardevs };
         let built = Built::new(config, assembled, &ends, trace, Box::new(around))?;
         let control = &built.control;
+        if config.log.items.contains(&LogItem::Page) {
+            control.trace.write(&watching::map(&built.machine.space));
+        }
         for port in &host.monitors {
             let banner = config.program.monitor_banner();
             hartwright_monitor::start(port.clone(), control.clone(), &banner).map_err(fail)?;
@@ -184,34 +186,6 @@ fn forward_host_events(host: &mut Host, outbox: Sender<Message>) -> Result<(), O
     thread
         .map(drop)
         .map_err(|e| Outcome::Fail(Failure::new(format!("the host gives no thread: {}", reason(&e)))))
-}
-
-/// Sets up what `-d` asked for.
-fn trace(config: &Config, host: &mut Host, plan: &Plan) -> Trace {
-    let writer = Arc::new(Mutex::new(std::mem::replace(&mut host.log, Box::new(io::sink()))));
-    let write = move |text: &str| {
-        // A log that cannot be written must not end the machine.
-        let _ = writer.lock().unwrap_or_else(PoisonError::into_inner).write_all(text.as_bytes());
-    };
-    let (trace, symbols, lines) = (Trace::default(), plan.symbols.clone(), write.clone());
-    trace.set_writer(write);
-    trace.set_symbols(move |address| symbols.name(address));
-    log::say_to(move |line| lines(&format!("{line}\n")));
-    let (mut harts, mut devices) = (0, 0);
-    for item in &config.log.items {
-        match item {
-            LogItem::InAsm => harts |= Tracing::IN_ASM.0,
-            LogItem::Exec => harts |= Tracing::EXEC.0,
-            LogItem::Int => harts |= Tracing::INT.0,
-            LogItem::Cpu => harts |= Tracing::CPU.0,
-            LogItem::GuestErrors => devices |= log::GUEST_ERRORS,
-            LogItem::Unimp => devices |= log::UNIMP,
-            LogItem::Unmodelled => {}
-        }
-    }
-    trace.set_mask(harts);
-    log::enable(devices);
-    trace
 }
 
 impl Running<'_> {

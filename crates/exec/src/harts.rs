@@ -212,6 +212,7 @@ impl<W: Width> Thread<'_, '_, W> {
         trace: &Trace,
     ) {
         let core = Core::<W>::new(Hart::new(config));
+        trace.observe(&core.hart);
         let thread_id = rustix::thread::gettid().as_raw_nonzero().get() as u32;
         let cache = Cache::new(&core.hart);
         // Nobody waits for it if the machine is gone already.

@@ -1,13 +1,14 @@
 //! What a hart does, as text, for who asked (`-d`). It costs one test a block when nobody did.
 
-use hartwright_hart::{Cause, Hart};
+use hartwright_hart::{Access, Cause, Hart, Privilege, Trap};
 use hartwright_ir::Width;
 use hartwright_isa::{Decoded, FLOAT_NAMES, INT_NAMES, csr};
 use std::{
     collections::HashSet,
     fmt::Write,
+    ops::RangeInclusive,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, PoisonError, RwLock,
         atomic::{AtomicU32, Ordering},
     },
 };
@@ -25,6 +26,10 @@ impl Tracing {
     pub const INT: Tracing = Tracing(4);
     /// The registers before each block.
     pub const CPU: Tracing = Tracing(8);
+    /// Translations by page tables, and those that failed.
+    pub const MMU: Tracing = Tracing(16);
+    /// What is seen block by block.
+    const BLOCKS: Tracing = Tracing(1 | 2 | 8);
 }
 
 /// Where traces go; clones are the same. Shared by all harts of a machine.
@@ -41,6 +46,8 @@ struct Shared {
     symbols: Mutex<Option<Arc<Symbols>>>,
     /// Blocks whose instructions were shown.
     shown: Mutex<HashSet<u64>>,
+    /// The code that is shown block by block; all of it if there is none.
+    filter: RwLock<Vec<RangeInclusive<u64>>>,
 }
 
 impl Trace {
@@ -52,6 +59,11 @@ impl Trace {
     /// What is traced.
     pub fn mask(&self) -> u32 {
         self.0.mask.load(Ordering::Relaxed)
+    }
+
+    /// Shows only blocks that begin in one of these ranges of addresses; in none: all.
+    pub fn set_filter(&self, filter: Vec<RangeInclusive<u64>>) {
+        *self.0.filter.write().unwrap_or_else(PoisonError::into_inner) = filter;
     }
 
     /// Sets who writes the text.
@@ -66,7 +78,7 @@ impl Trace {
 
     #[inline(always)]
     pub(crate) fn is_on(&self) -> bool {
-        self.0.mask.load(Ordering::Relaxed) != 0
+        self.has(Tracing::BLOCKS)
     }
 
     #[inline(always)]
@@ -77,6 +89,11 @@ impl Trace {
     #[cold]
     pub(crate) fn block<'d, W: Width>(&self, hart: &Hart<W>, steps: impl Iterator<Item = &'d Decoded>) {
         let pc = hart.pc();
+        let filter = self.0.filter.read().unwrap_or_else(PoisonError::into_inner);
+        if !filter.is_empty() && !filter.iter().any(|range| range.contains(&pc)) {
+            return;
+        }
+        drop(filter);
         let mut text = String::new();
         if self.has(Tracing::IN_ASM) && self.0.shown.lock().unwrap_or_else(PoisonError::into_inner).insert(pc)
         {
@@ -96,6 +113,41 @@ impl Trace {
             let _ = writeln!(text, "Trace {}: [{pc:016x}] {}", hart.config().id, self.symbol(pc));
         }
         self.write(&text);
+    }
+
+    /// Has `hart` tell of its translations.
+    pub(crate) fn observe<W: Width>(&self, hart: &Hart<W>) {
+        let (trace, id) = (self.clone(), hart.config().id);
+        hart.observe(Box::new(move |addr, access, mode, to| {
+            if trace.has(Tracing::MMU) {
+                trace.translation(id, addr, access, mode, to);
+            }
+        }));
+    }
+
+    fn translation(
+        &self,
+        hart: u64,
+        addr: u64,
+        access: Access,
+        mode: Privilege,
+        to: Result<(u64, u64), Trap>,
+    ) {
+        let access = match access {
+            Access::Fetch => "fetch",
+            Access::Load => "load",
+            Access::Store => "store",
+        };
+        let mode = match mode {
+            Privilege::User => 'U',
+            Privilege::Supervisor => 'S',
+            Privilege::Machine => 'M',
+        };
+        let to = match to {
+            Ok((addr, size)) => format!("{addr:#018x}, page of {size:#x} bytes"),
+            Err(trap) => Cause::describe(trap.cause as u64).replace('_', " "),
+        };
+        self.write(&format!("mmu: hart {hart} {mode} {access} {addr:#018x} -> {to}\n"));
     }
 
     pub(crate) fn interrupt<W: Width>(&self, hart: &Hart<W>, code: u64, interrupt: bool, tval: u64) {

@@ -6,7 +6,7 @@ use crate::{
     port::Port,
     status::{MSTATUS_MPRV, MSTATUS_SUM},
     tlb::{Tlb, View},
-    trap::{Cause, Privilege},
+    trap::{Cause, Privilege, Trap},
     triggers::Triggers,
 };
 use hartwright_ir::Width;
@@ -72,7 +72,13 @@ pub struct Hart<W> {
     pub(crate) stimecmp: Arc<Comparator>,
     /// Who stands for the page tables, if somebody does.
     pub(crate) protection: OnceCell<Arc<dyn Protection>>,
+    /// Who hears of translations by the page tables, if somebody does.
+    pub(crate) observer: OnceCell<Box<Observer>>,
 }
+
+/// Hears of translations that page tables made or refused: what was wanted, and the physical address and the size of
+/// the page around it in bytes, or the trap. Translations at hand are not made anew.
+pub type Observer = dyn Fn(u64, Access, Privilege, Result<(u64, u64), Trap>);
 
 /// A word that `lr` reserved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -156,6 +162,7 @@ impl<W: Width> Hart<W> {
             watched: RefCell::default(),
             watch_hit: Cell::new(None),
             protection: OnceCell::new(),
+            observer: OnceCell::new(),
             stimecmp: config.mtime.comparator(stip),
             port,
             config,
@@ -184,6 +191,11 @@ impl<W: Width> Hart<W> {
         // Who came first stays: one who comes second is the same process's.
         let _ = self.protection.set(protection);
         self.flush();
+    }
+
+    /// Has `observer` hear of translations by page tables from now on; there is one for a hart's life.
+    pub fn observe(&self, observer: Box<Observer>) {
+        let _ = self.observer.set(observer);
     }
 
     /// What it is made of.

@@ -20,7 +20,7 @@ mod triggers;
 mod walk;
 
 pub use csr::Illegal;
-pub use hart::{Config, Hart, Protection};
+pub use hart::{Config, Hart, Observer, Protection};
 pub use hartwright_mem::Access;
 pub use port::Port;
 pub use trap::{Cause, Privilege, Trap};

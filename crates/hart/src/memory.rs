@@ -190,11 +190,15 @@ impl<W: Width> Hart<W> {
 
     /// Translates and checks `size` bytes at `addr` that lie in one page, and keeps the page at hand.
     fn find(&self, addr: u64, size: u64, access: Access, view: View) -> Result<Found, Trap> {
-        if view != View::Machine && self.csrs.satp.get() >> 60 != 0 {
-            self.missed(access);
-        }
-        let page = self.walk(addr, access, view, true)?;
         let mode = Self::view_mode(view);
+        let found = self.walk(addr, access, view, true);
+        if view != View::Machine && self.pages() {
+            self.missed(access);
+            if let Some(observer) = self.observer.get() {
+                observer(addr, access, mode, found.map(|page| (page.addr, page.reach + 1)));
+            }
+        }
+        let page = found?;
         if self.pmp.check(page.addr, size, access, mode) != Verdict::Allowed {
             return Err(Trap::new(Cause::access_fault(access), addr));
         }

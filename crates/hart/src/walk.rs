@@ -39,6 +39,11 @@ impl<W: Width> Hart<W> {
     const INDEX_BITS: u32 = if W::BITS == 32 { 10 } else { 9 };
     const SATP_PPN: u64 = if W::BITS == 32 { (1 << 22) - 1 } else { (1 << PPN_BITS) - 1 };
 
+    /// Whether there are page tables, for the modes that go by them.
+    pub(crate) fn pages(&self) -> bool {
+        self.csrs.satp.get() >> if W::BITS == 32 { 31 } else { 60 } != 0
+    }
+
     fn load_pte(&self, at: u64) -> Option<u64> {
         if W::BITS == 32 { self.ram().load::<u32>(at).map(u64::from) } else { self.ram().load(at) }
     }

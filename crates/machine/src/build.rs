@@ -1,7 +1,9 @@
 //! Makes the machine: address space, devices, wires, and the tree that names them all.
 
 use crate::{Checked, Device as DeviceSpec, End, MachineSpec, check::PORT};
-use hartwright_device::{CharPort, Clock, Device, Dma, Line, Locked, Mtime, Power, Sink, Target, Wiring};
+use hartwright_device::{
+    CharPort, Clock, Device, Dma, Line, Locked, Mtime, Power, Sink, Target, Wiring, trace,
+};
 use hartwright_mem::AddressSpace;
 use hartwright_objects::{Abstract, BASES, Class, Node, Object, Value};
 use std::{
@@ -122,13 +124,18 @@ impl Frame {
             .zip(harts.iter().cloned())
             .chain(self.spec.devices.iter().map(|d| d.name.value.clone()).zip(self.devices.iter().map(sink)))
             .collect();
-        let line = |end: &End| ends.get(&end.to).map_or(Line::default(), |to| Line::new(to.clone(), end.pin));
+        let line = |from: &str, output: &str, end: &End| {
+            let traced = |to: &Arc<dyn Sink>| trace::line(from, output, &end.to, end.pin, to.clone());
+            ends.get(&end.to).map_or(Line::default(), |to| Line::new(traced(to), end.pin))
+        };
         for ((row, device), outputs) in self.spec.devices.iter().zip(&self.devices).zip(&self.outputs) {
             let lines = outputs.iter().map(|output| match output.target {
-                Target::Hart { hart, bit } => line(&End { to: format!("hart{hart}"), pin: bit }),
+                Target::Hart { hart, bit } => {
+                    line(&row.name, &output.name, &End { to: format!("hart{hart}"), pin: bit })
+                }
                 Target::Interrupt => {
                     let end = row.lines.iter().find(|(name, _)| *name.value == output.name);
-                    end.map_or(Line::default(), |(_, end)| line(end))
+                    end.map_or(Line::default(), |(_, end)| line(&row.name, &output.name, end))
                 }
             });
             let wiring = Wiring {

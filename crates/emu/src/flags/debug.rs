@@ -1,9 +1,12 @@
 //! Seeing what happens inside: the log and the debugger.
 
-use hartwright_backend::spec::Place;
+use std::ops::RangeInclusive;
+
+use hartwright_backend::{reason, spec::Place};
+use hartwright_device::trace::Pattern;
 
 use super::{Complete, FLAG, Flag};
-use crate::{Asked, LogItem, Outcome, asked::Argument, config::LOG_ITEMS};
+use crate::{Asked, LogItem, Outcome, asked::Argument, catalogue, config::LOG_ITEMS};
 
 pub(super) const FLAGS: &[Flag] = &[
     Flag {
@@ -22,15 +25,15 @@ pub(super) const FLAGS: &[Flag] = &[
             "help",
             "in_asm",
             "int",
+            "mmu",
+            "page",
+            "trace:",
             "unimp",
             "unmodelled",
         ]),
         parse: log,
-        accepts: &["in_asm,exec,int,cpu,guest_errors,unimp,unmodelled", "all"],
-        refuses: &[
-            ("out_asm", "-d out_asm: out_asm: not yet in hartwright"),
-            ("trace:foo", "-d trace:foo: trace:foo: not yet in hartwright"),
-        ],
+        accepts: &["in_asm,exec,int,cpu,guest_errors,unimp,unmodelled,mmu,page", "all", "trace:uart0*,int"],
+        refuses: &[("out_asm", "-d out_asm: out_asm: not yet in hartwright")],
     },
     Flag {
         names: &["D"],
@@ -43,6 +46,46 @@ pub(super) const FLAGS: &[Flag] = &[
         },
         accepts: &["log-%d"],
         ..FLAG
+    },
+    Flag {
+        names: &["dfilter"],
+        form: "RANGE[,RANGE]...",
+        brief: "limit -d in_asm, exec and cpu to code at these addresses",
+        more: "A range is FIRST..LAST, FIRST+SIZE or LAST-SIZE.",
+        examples: &[("-d in_asm -dfilter 0x80000000+0x1000,0x80200000..0x802fffff", "the code there")],
+        parse: filter,
+        accepts: &["0x80000000+0x1000", "0x100..0x1ff,512-16", "0..0xffffffffffffffff"],
+        refuses: &[
+            ("foo", "-dfilter foo: Bad range specifier"),
+            ("0x10", "-dfilter 0x10: Bad range specifier"),
+            ("1..2,,3+1", "-dfilter 1..2,,3+1: Bad range specifier"),
+            ("x+1", "-dfilter x+1: Invalid number to the left of +"),
+            ("1+x", "-dfilter 1+x: Invalid number to the right of +"),
+            ("5..1", "-dfilter 5..1: Invalid range"),
+            ("0x10-0x20", "-dfilter 0x10-0x20: Invalid range"),
+            ("1+0", "-dfilter 1+0: Invalid range"),
+        ],
+        ..FLAG
+    },
+    Flag {
+        names: &["trace"],
+        form: "[[enable=]PATTERN][,events=FILE][,file=FILE]",
+        brief: "write what guests do to devices, register by register, with the fields' names",
+        more: "A pattern is an event's name with * and ?, or its first parts; with - before it, it takes events out. \
+               `-trace help` lists the events. events=FILE has a pattern a line. Where to: file=FILE, the file of -D, \
+               or standard error.",
+        examples: &[
+            ("-trace uart0", "the serial port's registers"),
+            ("-trace irq.* -trace -irq.clint", "interrupt lines, but for the timer's and software's"),
+            ("-trace *.lcr.write,file=trace.txt", "one register, into a file"),
+        ],
+        complete: Complete::Words(&["dma.*", "events=", "file=", "help", "irq.*"]),
+        parse: trace,
+        accepts: &["uart0*", "enable=irq.plic.10,file=t", "-uart0.lsr"],
+        refuses: &[
+            ("foo=1", "-trace foo=1: Invalid parameter 'foo'"),
+            ("events=/none/such", "-trace events=/none/such: /none/such: No such file or directory"),
+        ],
     },
     Flag {
         names: &["S"],
@@ -95,7 +138,11 @@ fn log(asked: &mut Asked, arg: &Argument) -> Result<(), Outcome> {
                 None => return Err(arg.refuse(format!("{word}: not yet in hartwright"))),
             },
             None if word.starts_with("trace:") => {
-                return Err(arg.refuse(format!("{word}: not yet in hartwright")));
+                let pattern = word.trim_start_matches("trace:");
+                match pattern {
+                    "help" => return Err(Outcome::print(catalogue::events())),
+                    _ => asked.traces.push(arg.said(Pattern::new(pattern))),
+                }
             }
             None => return Err(Outcome::Print { text: items(), code: u8::from(word != "help") }),
         }
@@ -105,12 +152,61 @@ fn log(asked: &mut Asked, arg: &Argument) -> Result<(), Outcome> {
     Ok(())
 }
 
+fn trace(asked: &mut Asked, arg: &Argument) -> Result<(), Outcome> {
+    let opts = arg.opts("enable", asked)?;
+    for (key, value) in opts.pairs() {
+        match (key.as_str(), value.as_str()) {
+            ("enable", "help" | "?") => return Err(Outcome::print(catalogue::events())),
+            ("enable", pattern) => asked.traces.push(arg.said(Pattern::new(pattern))),
+            ("events", file) => {
+                let text = std::fs::read_to_string(file)
+                    .map_err(|error| arg.refuse(format!("{file}: {}", reason(&error))))?;
+                asked.traces.extend(Pattern::lines(&text).map(|pattern| arg.said(pattern)));
+            }
+            ("file", file) => asked.trace_file = Some(file.into()),
+            _ => return Err(arg.refuse(format!("Invalid parameter '{key}'"))),
+        }
+    }
+    Ok(())
+}
+
+fn filter(asked: &mut Asked, arg: &Argument) -> Result<(), Outcome> {
+    let ranges = arg.text.split(',').map(range).collect::<Result<Vec<_>, _>>();
+    asked.log_filter = ranges.map_err(|why| arg.refuse(why))?;
+    Ok(())
+}
+
+/// One range of `-dfilter`, in QEMU's grammar and words.
+fn range(text: &str) -> Result<RangeInclusive<u64>, String> {
+    let parts = ["..", "-", "+"].iter().find_map(|sign| text.split_once(sign).map(|(l, r)| (*sign, l, r)));
+    let (sign, left, right) = parts.ok_or("Bad range specifier")?;
+    let left = number(left).ok_or_else(|| format!("Invalid number to the left of {sign}"))?;
+    let right = number(right).ok_or_else(|| format!("Invalid number to the right of {sign}"))?;
+    let bad = || "Invalid range".to_owned();
+    let less = |size: u64| size.checked_sub(1).ok_or_else(bad);
+    let (first, last) = match sign {
+        ".." => (left, right),
+        "+" => (left, left.checked_add(less(right)?).ok_or_else(bad)?),
+        _ => (left.checked_sub(less(right)?).ok_or_else(bad)?, left),
+    };
+    if first > last { Err(bad()) } else { Ok(first..=last) }
+}
+
+fn number(text: &str) -> Option<u64> {
+    match text.strip_prefix("0x").or(text.strip_prefix("0X")) {
+        Some(digits) => u64::from_str_radix(digits, 16).ok(),
+        None => text.parse().ok(),
+    }
+}
+
 fn items() -> String {
     let lines = LOG_ITEMS.iter().map(|row| {
         let missing = if row.item.is_none() { " (not yet in hartwright)" } else { "" };
         format!("{:<15} {}{missing}\n", row.name, row.what)
     });
-    "Log items (comma separated):\n".to_owned() + &lines.collect::<String>()
+    let mut text = "Log items (comma separated):\n".to_owned();
+    text.extend(lines);
+    text + "trace:PATTERN   what guests do to devices, as -trace PATTERN; trace:help lists the events\n"
 }
 
 const _: () = assert!(LOG_ITEMS.len() > LogItem::COUNT);
