@@ -94,3 +94,91 @@ fn an_unknown_item_lists_those_there_are() {
         assert!(outcome.output.lines().any(|line| line.starts_with(item)), "{item}: {}", outcome.output);
     }
 }
+
+#[test]
+fn registers_lines_and_the_map_are_traced_by_name() {
+    let folder = Scratch::default();
+    let mut machine = Launch::machine()
+        .option("-trace", "uart0.ier.*")
+        .option("-trace", "enable=irq.*")
+        .option(
+            "-trace",
+            folder.path("trace").into_os_string().into_string().map(|f| format!("file={f}")).unwrap(),
+        )
+        .option("-d", "page,trace:clint.mtimecmp,trace:-*.read")
+        .option("-D", folder.path("log"))
+        .start();
+    machine.expect(FIRMWARE);
+    assert_eq!(machine.send("off\r").wait_exit(), 0);
+    has(&folder.text("log"), "page: 0000000010000000-00000000100000ff i/o uart0\n");
+    let trace = folder.text("trace");
+    has(&trace, "write uart0.ier = 0x");
+    has(&trace, " { ERBFI=1 ");
+    has(&trace, "irq   uart0.irq -> plic.10 = 1\n");
+    has(&trace, "irq   plic.meip0 -> hart0.11 = 1\n");
+    assert!(!trace.contains("read") && !trace.contains("uart0.lcr"), "{trace}");
+}
+
+#[test]
+fn translations_and_a_filter_choose_what_is_logged() {
+    // A gigapage at its own address, then S-mode, which loads from it and from where nothing is.
+    const CODE: &[u32] = &[
+        0x8000_12b7, // lui   t0, 0x80001
+        0x0202_9293, // slli  t0, t0, 32
+        0x0202_d293, // srli  t0, t0, 32
+        0x2000_0337, // lui   t1, 0x20000
+        0x0cf3_0313, // addi  t1, t1, 0xcf
+        0x0062_b823, // sd    t1, 16(t0)
+        0x0000_0397, // auipc t2, 0
+        0x0483_8393, // addi  t2, t2, 72
+        0x3413_9073, // csrw  mepc, t2
+        0x00c3_8393, // addi  t2, t2, 12
+        0x3053_9073, // csrw  mtvec, t2
+        0xfff0_0313, // li    t1, -1
+        0x3b03_1073, // csrw  pmpaddr0, t1
+        0x01f0_0313, // li    t1, 31
+        0x3a03_1073, // csrw  pmpcfg0, t1
+        0x0000_1337, // lui   t1, 1
+        0x8003_0313, // addi  t1, t1, -2048
+        0x3003_1073, // csrw  mstatus, t1
+        0x0080_0313, // li    t1, 8
+        0x03c3_1313, // slli  t1, t1, 60
+        0x00c2_d393, // srli  t2, t0, 12
+        0x0073_6333, // or    t1, t1, t2
+        0x1803_1073, // csrw  satp, t1
+        0x3020_0073, // mret
+        0x0102_b383, // ld    t2, 16(t0)
+        0x0000_3383, // ld    t2, 0(zero)
+        0x0000_006f, // j     .
+        0x0000_006f, // j     .
+    ];
+    let folder = Scratch::default();
+    let mut machine = Launch::machine()
+        .bios(folder.code("guest.bin", CODE))
+        .option("-d", "mmu,exec,in_asm")
+        .option("-dfilter", "0x80000060+8,0x80000000..0x80000003")
+        .option("-D", folder.path("log"))
+        .start();
+    machine.enter_monitor();
+    std::thread::sleep(std::time::Duration::from_millis(100));
+    machine.send("quit\r");
+    assert_eq!(machine.wait_exit(), 0);
+    let log = folder.text("log");
+    let page = "-> 0x0000000080000060, page of 0x40000000 bytes\n";
+    has(&log, &format!("mmu: hart 0 S fetch 0x0000000080000060 {page}"));
+    has(&log, "mmu: hart 0 S load 0x0000000080001010 -> 0x0000000080001010, page of 0x40000000 bytes\n");
+    has(&log, "mmu: hart 0 S load 0x0000000000000000 -> load page fault\n");
+    has(&log, "Trace 0: [0000000080000060]");
+    has(&log, "Trace 0: [0000000080000000]");
+    assert!(!log.contains("[0000000000001000]") && !log.contains("[000000008000006c]"), "{log}");
+}
+
+#[test]
+fn an_event_that_is_not_there_is_warned_of() {
+    let ended = Launch::machine().option("-trace", "uart0.lcrr").argument("-S").option("-gdb", "none");
+    let mut machine = ended.start();
+    machine.enter_monitor();
+    machine.send("quit\r");
+    assert_eq!(machine.wait_exit(), 0);
+    assert!(machine.transcript().text().contains("warning: trace event 'uart0.lcrr' does not exist"));
+}

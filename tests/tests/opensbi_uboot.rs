@@ -1,7 +1,7 @@
 //! OpenSBI of two ages brings U-Boot to its prompt, and U-Boot's commands see the machine.
 #![forbid(unsafe_code)]
 
-use hartwright_tests::{Launch, Machine, guest};
+use hartwright_tests::{Launch, Machine, Scratch, guest, peer};
 
 const PROMPT: &str = "\n=> ";
 
@@ -89,4 +89,37 @@ fn u_boot_s_poweroff_ends_the_program() {
     reach_prompt(&mut machine);
     machine.send("poweroff\r");
     assert_eq!(machine.wait_exit(), 0);
+}
+
+#[test]
+fn a_trace_of_u_boot_s_uart_set_up_reads_like_the_datasheet() {
+    // QEMU's events are its own.
+    if peer().is_some() {
+        return;
+    }
+    let folder = Scratch::default();
+    let mut machine = Launch::machine()
+        .memory("256M")
+        .bios(guest("opensbi-1.6", "fw_dynamic.bin"))
+        .kernel(guest("u-boot", "smode.elf"))
+        .option("-trace", format!("uart0.*.write,file={}", folder.path("trace").display()))
+        .option("-trace", "-uart0.thr")
+        .start();
+    machine.patience(120);
+    reach_prompt(&mut machine);
+    machine.send("poweroff\r");
+    assert_eq!(machine.wait_exit(), 0);
+    let trace = folder.text("trace");
+    // U-Boot's driver sets FIFOs and format, then opens the divisor latch, writes the divisor, closes it again.
+    let set_up = [
+        "write uart0.mcr = 0x03 { DTR=1 RTS=1 OUT1=0 OUT2=0 LOOP=0 }",
+        "write uart0.fcr = 0x07 { ENABLE=1 RXRESET=1 TXRESET=1 DMA=0 TRIGGER=1byte }",
+        "write uart0.lcr = 0x03 { WLS=8bits STB=0 PEN=0 EPS=0 STICK=0 BREAK=0 DLAB=0 }",
+        "write uart0.lcr = 0x83 { WLS=8bits STB=0 PEN=0 EPS=0 STICK=0 BREAK=0 DLAB=1 }",
+        "write uart0.dll = 0x02",
+        "write uart0.dlm = 0x00",
+        "write uart0.lcr = 0x03 { WLS=8bits STB=0 PEN=0 EPS=0 STICK=0 BREAK=0 DLAB=0 }",
+    ];
+    assert!(trace.contains(&set_up.join("\n")), "{trace}");
+    assert!(!trace.contains("thr") && !trace.contains("read"), "{trace}");
 }

@@ -153,10 +153,12 @@ fn log(asked: &mut Asked, arg: &Argument) -> Result<(), Outcome> {
 }
 
 fn trace(asked: &mut Asked, arg: &Argument) -> Result<(), Outcome> {
+    if matches!(&*arg.text, "help" | "?") {
+        return Err(Outcome::print(catalogue::events()));
+    }
     let opts = arg.opts("enable", asked)?;
     for (key, value) in opts.pairs() {
         match (key.as_str(), value.as_str()) {
-            ("enable", "help" | "?") => return Err(Outcome::print(catalogue::events())),
             ("enable", pattern) => asked.traces.push(arg.said(Pattern::new(pattern))),
             ("events", file) => {
                 let text = std::fs::read_to_string(file)

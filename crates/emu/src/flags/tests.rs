@@ -85,6 +85,8 @@ fn help_values_print_and_end_well() {
         ["-object", "help"],
         ["-smp", "help"],
         ["-display", "help"],
+        ["-trace", "help"],
+        ["-d", "trace:help"],
     ] {
         let said = read(&words).unwrap_err();
         assert!(said.starts_with("printed: ") && said.ends_with('\n'), "{words:?}: {said}");
