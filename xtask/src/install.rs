@@ -11,9 +11,11 @@ use std::{
 
 /// Builds the release and installs it below `prefix`.
 pub fn install(prefix: &Path) -> Result<()> {
-    let built = cargo().args(["build", "--release", "--package", "hartwright"]).status();
+    let packages = ["--package", "hartwright", "--package", "hartwright-user"];
+    let built = cargo().args(["build", "--release"]).args(packages).status();
     ensure!(built.context("cannot start cargo")?.success(), "hartwright does not build");
-    let program = target().join("release").join(PROGRAM);
+    let release = target().join("release");
+    let program = release.join(PROGRAM);
 
     // Everything is made before anything is installed, so that a failure leaves nothing behind.
     let mut texts = Vec::new();
@@ -24,6 +26,8 @@ pub fn install(prefix: &Path) -> Result<()> {
     for name in NAMES {
         place(prefix, &format!("bin/{name}"), |to| symlink(PROGRAM, to))?;
     }
+    place(prefix, &format!("bin/{USER}"), |to| fs::copy(release.join(USER), to).map(drop))?;
+    place(prefix, "bin/qemu-riscv64", |to| symlink(USER, to))?;
     for (text, file, twin) in texts {
         place(prefix, file, |to| fs::write(to, &text))?;
         let own = file.rsplit('/').next().unwrap_or(file);
@@ -50,6 +54,9 @@ const GENERATED: [(&str, &str, &str); 4] = [
 ];
 
 const PROGRAM: &str = "hartwright";
+
+/// User mode's program, which is one of its own.
+const USER: &str = "hartwright-riscv64";
 
 /// Links under which the program is the system emulator.
 const NAMES: [&str; 4] =

@@ -53,6 +53,9 @@ fn what_is_installed_works_under_each_of_its_names() {
     }
     let version = says(&prefix.join("bin/qemu-system-riscv64"), &["-version"]);
     assert!(version.starts_with("QEMU emulator version "), "{version}");
+    let version = says(&prefix.join("bin/qemu-riscv64"), &["-version"]);
+    assert!(version.starts_with("qemu-riscv64 version "), "{version}");
+    assert!(says(&prefix.join("bin/hartwright-riscv64"), &["-version"]).contains("hartwright"));
     assert!(prefix.join("share/zsh/site-functions/_hartwright").exists());
     assert!(prefix.join("share/fish/vendor_completions.d/hartwright.fish").exists());
     fs::remove_dir_all(prefix).expect("it is our own folder");
