@@ -48,7 +48,7 @@ pub fn assemble(config: &Config) -> Result<Assembled, Outcome> {
         )));
     }
     let loaders = plug_in(config, &registry, &mut spec)?;
-    let model = model(config, &spec)?;
+    let model = model(config, &mut spec)?;
     if let Some(file) = &config.dump_spec {
         return Err(dumped(file, spec.to_string().as_bytes(), "dumpspec"));
     }
@@ -92,7 +92,8 @@ fn pairs(device: &DeviceOption) -> Vec<(String, String)> {
     id.chain(device.properties.iter().map(|(name, value)| (name.clone(), text(value)))).collect()
 }
 
-fn text(value: &Given) -> String {
+/// A value as an option has it.
+pub(crate) fn text(value: &Given) -> String {
     match value {
         Given::Text(text) => text.clone(),
         Given::Bool(true) => "on".into(),
@@ -103,8 +104,8 @@ fn text(value: &Given) -> String {
     }
 }
 
-/// The CPU model of the machine.
-fn model(config: &Config, spec: &MachineSpec) -> Result<CpuModel, Outcome> {
+/// The CPU model of the machine, with its properties; those of `-cpu` become the machine's.
+fn model(config: &Config, spec: &mut MachineSpec) -> Result<CpuModel, Outcome> {
     let name = &spec.cpu.model.value;
     let target = config.program.target();
     let model = target.find(name).ok_or_else(|| {
@@ -114,14 +115,16 @@ fn model(config: &Config, spec: &MachineSpec) -> Result<CpuModel, Outcome> {
             None => Outcome::Fail(Failure::new(spec.source.problem(spec.cpu.model.at, why).to_string())),
         }
     })?;
-    let Some(cpu) = &config.cpu else { return Ok(model.clone()) };
+    let Some(cpu) = &config.cpu else {
+        return spec.cpu_model(model).map_err(|why| Outcome::Fail(Failure::new(why.to_string())));
+    };
     let refuse = |why: String| Outcome::Fail(Failure::of(&format!("-cpu {}", cpu.model), why));
     let switch = |(name, value): &'_ (String, String)| match parse_switch(name, value) {
-        Ok(on) => Ok((name.clone(), on)),
+        Ok(on) => Ok((name.clone().into(), on.into())),
         Err(refusal) => Err(refuse(refusal.to_string())),
     };
-    let properties = cpu.properties.iter().map(switch).collect::<Result<Vec<_>, _>>()?;
-    model.with(properties.iter().map(|(name, on)| (name.as_str(), *on))).map_err(refuse)
+    spec.cpu.properties = cpu.properties.iter().map(switch).collect::<Result<_, _>>()?;
+    spec.cpu_model(model).map_err(|why| refuse(why.message))
 }
 
 fn globals(config: &Config, registry: &Registry) -> Result<Globals, Outcome> {

@@ -2,7 +2,7 @@
 
 use hartwright_device::{Device, trace};
 use hartwright_isa::cpu::Target;
-use hartwright_machine::{Board, boards};
+use hartwright_machine::{Board, boards, parameters};
 use hartwright_objects::{Category, Class, Globals, Property, Registry, Value, nearest, unlinked_advice};
 
 use crate::{Face, Failure};
@@ -14,17 +14,37 @@ pub(crate) fn machines() -> String {
     "Supported machines are:\n".to_owned() + &lines.collect::<String>()
 }
 
+/// What every machine takes besides its own.
+const COMMON: [(&str, &str); 2] = [
+    ("dumpdtb", "Write the device tree to this file and end"),
+    ("dumpspec", "Write the machine's description to this file and end"),
+];
+
 /// `-machine NAME,help`, of a built-in machine.
 pub(crate) fn machine(name: &str) -> Option<String> {
     let board: &Board = boards().into_iter().find(|board| board.name() == name)?;
-    let common = [
-        ("dumpdtb", "Write the device tree to this file and end"),
-        ("dumpspec", "Write the machine's description to this file and end"),
-    ];
     let mut lines: Vec<String> = (board.class.properties)().iter().map(property).collect();
-    lines.extend(common.map(|(name, doc)| line(&format!("{name}=<string>"), doc, "")));
+    lines.extend(COMMON.map(|(name, doc)| line(&format!("{name}=<string>"), doc, "")));
     lines.sort();
     Some(format!("{} options:\n{}", board.class.name, lines.concat()))
+}
+
+/// `-machine FILE,help`.
+///
+/// # Errors
+/// The file cannot be read, or what is wrong with it.
+pub(crate) fn machine_file(name: &str) -> Result<String, Failure> {
+    let row = |parameter: hartwright_machine::Parameter| {
+        let default = match &parameter.default {
+            Some(value) => format!(" (default: {})", crate::assemble::text(value)),
+            None => " (must be given)".into(),
+        };
+        line(&format!("{}=<{}>", parameter.name, parameter.kind), sentence(&parameter.doc), &default)
+    };
+    let own = parameters(name).map_err(Failure::new)?.into_iter().map(row);
+    let lines: String =
+        own.chain(COMMON.map(|(name, doc)| line(&format!("{name}=<string>"), doc, ""))).collect();
+    Ok(format!("{name} options:\n{lines}"))
 }
 
 /// What to say of a machine that there is not.

@@ -7,7 +7,7 @@ use hartwright_backend::{
     spec::{ChardevSpec, Kind, Place},
 };
 use hartwright_device::trace::Pattern;
-use hartwright_machine::BootOptions;
+use hartwright_machine::{BootOptions, is_file};
 use hartwright_objects::{Given, nearest};
 
 use crate::{Asked, Failure, Program, Topology, asked::Said, catalogue, flags::in_vain};
@@ -327,10 +327,6 @@ pub fn resolve(program: &Program, asked: Asked) -> Result<Config, Outcome> {
         },
         messages: asked.messages,
     })
-}
-
-fn is_file(machine: &str) -> bool {
-    machine.contains('/') || machine.ends_with(".toml")
 }
 
 /// `-accel`, or `-machine accel=A:B`, of which the first that we have counts.

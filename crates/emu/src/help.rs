@@ -1,6 +1,6 @@
 //! The flags' rows as text for readers and for shells.
 
-use crate::{FLAGS, Flag, Program, flags::Complete};
+use crate::{FLAGS, Face, Flag, Program, chores::CHORES, flags::Complete};
 
 /// What `--generate` can print.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +53,16 @@ pub fn help(program: &Program) -> String {
         }
     }
     text.push_str("\nAn option may begin with one dash or two. In values, a doubled comma is a comma.\n");
+    if program.face == Face::Own {
+        text.push_str("\nBesides machines:\n");
+        for chore in CHORES {
+            text.push_str(&format!(
+                "  {}\n      {}\n",
+                format!("{name} {} {}", chore.name, chore.form).trim_end(),
+                capital(chore.brief)
+            ));
+        }
+    }
     text
 }
 

@@ -9,6 +9,7 @@ mod asked;
 mod assemble;
 mod build;
 mod catalogue;
+mod chores;
 mod config;
 mod failure;
 mod flags;

@@ -22,6 +22,7 @@ use hartwright_monitor::Outside;
 use crate::{
     Built, Config, Failure, Host, HostEvent, LogItem, Outcome, Program,
     assemble::{assemble, named_chardevs},
+    chores::chore,
     host::{self, report},
     parse, resolve, signals, watching,
 };
@@ -32,6 +33,11 @@ pub fn main_with(words: impl IntoIterator<Item = OsString>) -> ExitCode {
     let mut words = words.into_iter();
     let argv0 = words.next().map(|word| word.to_string_lossy().into_owned());
     let program = Program::new(argv0.as_deref());
+    let words: Vec<OsString> = words.collect();
+    let texts: Vec<String> = words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+    if let Some(outcome) = chore(&program, &texts) {
+        return end(&program, outcome);
+    }
     give_terminal_back_on_panic();
     if let Err(error) = watch_signals(&program) {
         return end(

@@ -1,9 +1,12 @@
 //! Machines by name, and what the command line changes in any of them.
 
-use crate::{MachineSpec, write::hex};
+use crate::{
+    MachineSpec, Parameter, Problem,
+    files::open,
+    read::{Read, read},
+};
 use hartwright_isa::cpu::Target;
-use hartwright_objects::{Category, Class, Given, nearest};
-use std::path::Path;
+use hartwright_objects::{Category, Class, Given, Globals, Registry, nearest};
 
 /// Every machine linked into the program.
 #[linkme::distributed_slice]
@@ -98,7 +101,7 @@ pub struct Options {
     pub harts: Option<u64>,
     /// `-cpu`, its model without properties.
     pub cpu: Option<String>,
-    /// `-machine NAME,PROPERTY=VALUE`.
+    /// `-machine NAME,PROPERTY=VALUE`: of a built-in machine its properties, of a file its parameters.
     pub properties: Vec<(String, Given)>,
 }
 
@@ -127,11 +130,8 @@ pub fn choose(name: &str, options: &Options) -> Result<Chosen, String> {
     if let Some(model) = options.cpu.as_deref().filter(|model| options.target.find(model).is_none()) {
         return Err(unknown_cpu(model));
     }
-    let chosen = if name.ends_with(".toml") || name.contains('/') {
-        if let Some((property, _)) = options.properties.first() {
-            return Err(format!("Property 'machine.{property}' not found"));
-        }
-        Chosen { spec: from_file(name, options)?, class: None, firmware: None }
+    let chosen = if is_file(name) {
+        from_file(name, options)?
     } else {
         let board = boards().into_iter().find(|board| board.name() == name).ok_or_else(|| unknown(name))?;
         for (property, value) in &options.properties {
@@ -166,16 +166,23 @@ fn unknown(name: &str) -> String {
     format!("unsupported machine type: \"{name}\"\nUse -machine help to list supported machines{near}")
 }
 
-fn from_file(name: &str, options: &Options) -> Result<MachineSpec, String> {
-    /// The largest machine file; the text of `param` has 2 KiB.
-    const LARGEST: u64 = 1 << 20;
-    let bytes = hartwright_loader::read(Path::new(name), LARGEST)
-        .map_err(|why| format!("could not load machine '{name}': {why}"))?;
-    let text = String::from_utf8(bytes).map_err(|why| {
-        let at = why.utf8_error().valid_up_to() as u64;
-        format!("could not load machine '{name}': it is no UTF-8 text at byte {}", hex(at))
-    })?;
-    let mut spec = MachineSpec::read(name, &text).map_err(|problem| problem.to_string())?;
+/// Whether `-machine name` names a file: it ends in `.toml` or has a `/`.
+pub fn is_file(name: &str) -> bool {
+    name.ends_with(".toml") || name.contains('/')
+}
+
+/// The file `name` and those that it names.
+fn read_file(name: &str, options: &Options) -> Result<Read, String> {
+    let text = open(name).map_err(|why| format!("could not load machine '{name}': {why}"))?;
+    Ok(read(&open, name, &text, options))
+}
+
+fn from_file(name: &str, options: &Options) -> Result<Chosen, String> {
+    let read = read_file(name, options)?;
+    let mut spec = match read.spec {
+        Some(spec) if read.problems.is_empty() => spec,
+        _ => return Err(lines(&read.problems)),
+    };
     if let Some(size) = options.ram {
         spec.set_ram(size);
     }
@@ -184,6 +191,41 @@ fn from_file(name: &str, options: &Options) -> Result<MachineSpec, String> {
     }
     if let Some(model) = &options.cpu {
         spec.cpu.model = model.clone().into();
+        spec.cpu.properties.clear();
     }
-    Ok(spec)
+    Ok(Chosen { spec, class: None, firmware: read.firmware })
+}
+
+fn lines(problems: &[Problem]) -> String {
+    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}
+
+/// What `-machine FILE,NAME=VALUE` may set, in the order declared.
+///
+/// # Errors
+/// The file cannot be read, or what is wrong with it.
+pub fn parameters(file: &str) -> Result<Vec<Parameter>, String> {
+    let read = read_file(file, &Options::default())?;
+    // Those without a default are a problem to who runs the machine, not to who asks what there is.
+    if read.parameters.is_empty() && !read.problems.is_empty() {
+        return Err(lines(&read.problems));
+    }
+    Ok(read.parameters)
+}
+
+/// Reads and checks a machine file, as running it would; `options` as for [`choose`].
+///
+/// # Errors
+/// All that is wrong with it, by file and line; at least one text.
+pub fn inspect(file: &str, options: &Options, registry: &Registry) -> Result<MachineSpec, Vec<String>> {
+    let read = read_file(file, options).map_err(|why| vec![why])?;
+    let mut problems = read.problems;
+    // What is misspelled and can be left out does not hide what makes no sense.
+    match read.spec.map(|spec| spec.check(registry, &Globals::new())) {
+        Some(Ok(checked)) if problems.is_empty() => return Ok(checked.spec),
+        Some(Err(found)) => problems.extend(found),
+        _ => {}
+    }
+    problems.sort_by_key(Problem::at);
+    Err(problems.iter().map(ToString::to_string).collect())
 }

@@ -3,8 +3,8 @@
 use crate::{At, Device, End, MachineSpec, Problem, Said, boards::unknown_cpu, reset::Reset, write::hex};
 use hartwright_device as device;
 use hartwright_device::{Output, Target};
-use hartwright_isa::cpu::CpuModel;
-use hartwright_objects::{Error, Given, Globals, Registry, nearest, unlinked_advice};
+use hartwright_isa::cpu::{CpuModel, MODELS, Target as Isa};
+use hartwright_objects::{Class, Error, Given, Globals, Registry, Value, nearest, unlinked_advice};
 use std::collections::HashMap;
 
 /// A property's value for so many harts.
@@ -88,24 +88,69 @@ impl MachineSpec {
 
     fn check_harts(&self, problems: &mut Vec<Problem>) {
         let cpu = &self.cpu;
-        let mut say = |at, message: String| problems.push(self.source.problem(at, message));
+        let mut say = |at, message: String, advice: String| {
+            problems.push(self.source.problem(at, message).advise(advice))
+        };
+        let range = |harts: &Said<u64>| harts.at.or(cpu.max.at).or(cpu.min.at);
         if *cpu.min == 0 || *cpu.max < *cpu.min || *cpu.max > 512 {
-            say(cpu.max.at, format!("from {} to {} harts are no range within 1 to 512", cpu.min, cpu.max));
+            let message = format!("from {} to {} harts are no range within 1 to 512", cpu.min, cpu.max);
+            let most = (*cpu.max).max(*cpu.min).clamp(1, 512);
+            say(range(&cpu.max), message, format!("min = 1 and max = {most} are one"));
         } else if !(*cpu.min..=*cpu.max).contains(&cpu.harts) {
             say(
-                cpu.harts.at,
+                range(&cpu.harts),
                 format!("{} harts, but this machine takes from {} to {}", cpu.harts, cpu.min, cpu.max),
+                format!("harts = {}; max says how many there may be", (*cpu.harts).clamp(*cpu.min, *cpu.max)),
             );
-        }
-        if CpuModel::find(&cpu.model).is_none() {
-            say(cpu.model.at, unknown_cpu(&cpu.model));
         }
         if !(1..=u64::from(u32::MAX)).contains(&self.timebase) {
             say(
                 self.timebase.at,
                 format!("a timebase of {} Hz; the device tree takes 1 to 2^32 - 1", self.timebase),
+                "timebase = 10_000_000 is 10 MHz".into(),
             );
         }
+        // What a name means depends on the program's width; a machine is right if it is right for one.
+        let models: Vec<&CpuModel> =
+            [Isa::Riscv64, Isa::Riscv32].iter().filter_map(|target| target.find(&cpu.model)).collect();
+        let mut wrong = models.iter().map(|model| self.cpu_model(model).err());
+        if models.is_empty() {
+            let near = nearest(&cpu.model, MODELS.iter().map(|model| model.name));
+            let names = || MODELS.iter().map(|model| model.name).collect::<Vec<_>>().join(", ");
+            let advice = near
+                .map_or_else(|| format!("there are {}", names()), |near| format!("did you mean '{near}'?"));
+            problems.push(self.source.problem(cpu.model.at, unknown_cpu(&cpu.model)).advise(advice));
+        } else if let Some(Some(problem)) = wrong.next()
+            && wrong.all(|problem| problem.is_some())
+        {
+            problems.push(problem);
+        }
+    }
+
+    /// `model` with what the machine switches on and off in it.
+    ///
+    /// # Errors
+    ///
+    /// A property that it has not, or what contradicts what.
+    pub fn cpu_model(&self, model: &CpuModel) -> Result<CpuModel, Problem> {
+        let rows = || self.cpu.properties.iter().map(|(name, on)| (name.as_str(), on.value));
+        model.with(rows()).map_err(|why| {
+            // One that is wrong by itself is to blame, else the last.
+            let alone =
+                |(name, on): &&(Said<String>, Said<bool>)| model.with([(name.as_str(), on.value)]).is_err();
+            let rows = &self.cpu.properties;
+            let row = rows.iter().find(alone).or(rows.last());
+            let known = model.properties();
+            let unknown = row.filter(|(name, _)| known.iter().all(|property| property.name != name.value));
+            let near =
+                unknown.and_then(|(name, _)| nearest(name, known.iter().map(|property| property.name)));
+            let advice = match (unknown, near) {
+                (_, Some(near)) => Some(format!("did you mean '{near}'?")),
+                (Some(_), None) => Some(format!("-cpu {},help lists what it has", model.name)),
+                (None, None) => None,
+            };
+            self.source.problem(row.and_then(|(name, _)| name.at), why).hint(advice)
+        })
     }
 
     fn check_names(&self, problems: &mut Vec<Problem>) {
@@ -113,17 +158,29 @@ impl MachineSpec {
         let mut known: HashMap<&str, &Said<String>> = HashMap::new();
         for name in memories.chain(self.devices.iter().map(|d| &d.name)) {
             let end = End { to: name.value.clone(), pin: 0 };
+            let mut advice = None;
             let message = if name.is_empty() || name.contains(['/', ':', ',', '=']) {
                 format!("'{name}' cannot name anything: a name is not empty and has no '/', ':', ',' or '='")
             } else if end.hart().is_some() {
                 format!("'{name}' is the name of a hart")
             } else if let Some(first) = known.insert(name, name) {
+                advice = Some(self.other_name(name));
                 format!("a second '{name}'; there is one already{}", self.source.aside(first.at))
             } else {
                 continue;
             };
-            problems.push(self.source.problem(name.at, message));
+            problems.push(self.source.problem(name.at, message).hint(advice));
         }
+    }
+
+    /// What to call what has a name that is taken.
+    fn other_name(&self, name: &str) -> String {
+        let stem = name.trim_end_matches(|c: char| c.is_ascii_digit());
+        let taken = |new: &String| {
+            self.memories.iter().any(|m| *m.name == *new) || self.devices.iter().any(|d| *d.name == *new)
+        };
+        let free = (1..).map(|number| format!("{stem}{number}")).find(|new| !taken(new)).unwrap_or_default();
+        format!("'{free}' is free; [change.{name}] changes the one of a base")
     }
 
     fn ranges(&self) -> Vec<Range<'_>> {
@@ -154,21 +211,30 @@ impl MachineSpec {
         for (index, (range, size_at)) in ranges.iter().zip(sizes).enumerate() {
             if range.size == 0 {
                 let message = format!("{} '{}' has no bytes", range.what, range.name);
-                say(self.source.problem(size_at, message));
+                say(self.source.problem(size_at, message).advise("size = 0x1000 is a page of 4 KiB"));
             } else if range.base.checked_add(range.size - 1).is_none() {
                 let message = format!("{} '{}' passes the end of the address space", range.what, range.name);
-                say(self.source.problem(size_at, message));
+                let fits = 0_u64.wrapping_sub(**range.base);
+                let advice = format!("at {}, {} bytes fit", hex(**range.base), hex(fits));
+                say(self.source.problem(size_at, message).advise(advice));
             } else if let Some(other) = ranges[..index]
                 .iter()
                 .find(|o| o.size > 0 && **o.base < range.end() && **range.base < o.end())
             {
+                // What a file says is to blame, not what its base does.
+                let swap = range.base.at.is_none() && other.base.at.is_some();
+                let (range, other) = if swap { (other, range) } else { (range, other) };
                 let message = format!("{range} overlaps {other}{}", self.source.aside(other.base.at));
                 let free = free(&ranges, range).map(|at| format!("{} is free", hex(at)));
                 say(self.source.problem(range.base.at, message).hint(free));
             }
         }
         if !self.memories.iter().any(|m| m.writable) {
-            say(self.source.problem(None, "the machine has no RAM".to_owned()));
+            let advice = format!(
+                "[[memory]]\nname = \"ram\"\nkind = \"ram\"\nbase = {}\nsize = \"128M\"",
+                hex(*self.boot.firmware)
+            );
+            say(self.source.problem(None, "the machine has no RAM".to_owned()).advise(advice));
         }
     }
 
@@ -190,12 +256,20 @@ impl MachineSpec {
                 Reset::LEN,
                 hex(**reset)
             );
-            problems.push(self.source.problem(reset.at, message));
+            let place = self.memories.iter().find(|m| !m.writable).or(self.memories.first());
+            let advice = place.map(|m| format!("'{}' begins at {}", m.name, hex(*m.base)));
+            problems.push(self.source.problem(reset.at, message).hint(advice));
         }
         let firmware = &self.boot.firmware;
-        if !inside(**firmware, 1, Some(true)) {
+        // Without any RAM that is the problem.
+        // And what the base says is right where the base's memory is.
+        let said = firmware.at.is_some() || problems.is_empty();
+        if let Some(ram) = self.main_ram().filter(|_| said)
+            && !inside(**firmware, 1, Some(true))
+        {
             let message = format!("firmware goes into RAM, and at {} there is none", hex(**firmware));
-            problems.push(self.source.problem(firmware.at, message));
+            let advice = format!("'{}' begins at {}", ram.name, hex(*ram.base));
+            problems.push(self.source.problem(firmware.at, message).advise(advice));
         }
     }
 
@@ -231,7 +305,9 @@ impl MachineSpec {
         for (name, value) in &spec.properties {
             if let Err(error) = device.give(name, value) {
                 let unknown = matches!(error, Error::UnknownProperty { .. });
-                problems.push(problem(if unknown { name.at } else { value.at }, &error));
+                let at = if unknown { name.at } else { value.at };
+                let about = properties_advice(device.class(), name);
+                problems.push(problem(at, &error).or_advise(about));
             }
         }
         if problems.is_empty() && device.size() > *spec.size {
@@ -241,7 +317,8 @@ impl MachineSpec {
                 hex(device.size()),
                 hex(*spec.size)
             );
-            problems.push(self.source.problem(spec.size.at, message));
+            let advice = format!("size = {}", hex(device.size()));
+            problems.push(self.source.problem(spec.size.at, message).advise(advice));
         }
         if problems.is_empty() { Ok(device) } else { Err(problems) }
     }
@@ -260,14 +337,14 @@ impl MachineSpec {
                     && u64::from(hart) < *self.cpu.harts
                 {
                     let end = End { to: format!("hart{hart}"), pin: bit };
-                    self.take(&mut users, end, spec, &output.name, spec.name.at, problems);
+                    self.take(&mut users, devices, end, spec, &output.name, spec.name.at, problems);
                 }
             }
             for (name, end) in &spec.lines {
                 if let Err(problem) = self.check_line(spec, outputs, name, end, devices) {
                     problems.push(problem);
                 } else {
-                    self.take(&mut users, end.value.clone(), spec, name, end.at, problems);
+                    self.take(&mut users, devices, end.value.clone(), spec, name, end.at, problems);
                 }
             }
             let Some(port) = &spec.chardev else { continue };
@@ -276,15 +353,22 @@ impl MachineSpec {
                     "chardev '{port}' has two users; the other is there{}",
                     self.source.aside(first.at)
                 );
-                problems.push(self.source.problem(port.at, message));
+                let used = |name: &String| {
+                    self.devices.iter().any(|d| d.chardev.as_ref().is_some_and(|c| **c == *name))
+                };
+                let free = (0..).map(|number| format!("serial{number}")).find(|name| !used(name));
+                let advice = free.map(|free| format!("\"{free}\" is free"));
+                problems.push(self.source.problem(port.at, message).hint(advice));
             }
         }
     }
 
     /// Notes the user of an input, of which there may be one.
+    #[expect(clippy::too_many_arguments, reason = "all of it goes into the message")]
     fn take(
         &self,
         users: &mut Users,
+        devices: &[Box<dyn device::Device>],
         end: End,
         spec: &Device,
         line: &str,
@@ -292,13 +376,31 @@ impl MachineSpec {
         problems: &mut Vec<Problem>,
     ) {
         let user = format!("'{}' of '{}'", line, spec.name);
-        if let Some((first, first_at)) = users.get(&end) {
-            let message = format!("{user} ends at {end}, where {first} does{}", self.source.aside(*first_at));
-            let advice = "a second line there would undo what the first one says";
-            problems.push(self.source.problem(at, message).advise(advice));
-        } else {
+        let Some((first, first_at)) = users.get(&end) else {
             users.insert(end, (user, at));
-        }
+            return;
+        };
+        // What a file says is to blame, not what its base does.
+        let swap = at.is_none() && first_at.is_some();
+        let (user, at, other, other_at) =
+            if swap { (first, *first_at, &user, at) } else { (&user, at, first, *first_at) };
+        let message = format!("{user} ends at {end}, where {other} does{}", self.source.aside(other_at));
+        let free = self.free_input(devices, &end).map(|free| format!("{free} is free"));
+        let none = "a second line there would undo what the first one says";
+        problems.push(self.source.problem(at, message).advise(free.unwrap_or(none.into())));
+    }
+
+    /// An input of the same device above `end`, or else below it, at which no line ends.
+    fn free_input(&self, devices: &[Box<dyn device::Device>], end: &End) -> Option<End> {
+        let index = self.devices.iter().position(|device| *device.name == end.to)?;
+        let count = devices[index].inputs();
+        let used = |pin: u32| {
+            let mut ends = self.devices.iter().flat_map(|device| &device.lines);
+            ends.any(|(_, other)| other.to == end.to && other.pin == pin)
+        };
+        // Interrupt 0 is none to a PLIC (PLIC specification 1.0, 1.3).
+        let pin = (end.pin.saturating_add(1)..count).chain(1..end.pin.min(count)).find(|pin| !used(*pin))?;
+        Some(End { to: end.to.clone(), pin })
     }
 
     fn check_line(
@@ -327,7 +429,7 @@ impl MachineSpec {
             if hart >= *self.cpu.harts {
                 return dangling(
                     format!("ends at hart {hart}, which is not there"),
-                    format!("harts are numbered from 0 to {}", *self.cpu.harts - 1),
+                    format!("harts are numbered from 0 to {}", self.cpu.harts.saturating_sub(1)),
                 );
             }
             if !HART_PINS.iter().any(|pin| pin.0 == end.pin) {
@@ -358,6 +460,24 @@ impl MachineSpec {
                 dangling(format!("ends at '{}', which is not there", end.to), near)
             }
         }
+    }
+}
+
+/// What a property is, or which there are, for who set one wrongly.
+fn properties_advice(class: &Class, name: &str) -> Option<String> {
+    let all = (class.properties)();
+    if let Some(known) = all.iter().find(|property| property.name == name) {
+        let doc = known.doc.lines().next().unwrap_or_default();
+        let default = match &known.default {
+            Value::None => String::new(),
+            value => format!(", {value} if it is not said"),
+        };
+        return Some(format!("'{name}' is a {}{default}: {doc}", known.kind));
+    }
+    let names: Vec<&str> = all.iter().map(|property| property.name).collect();
+    match names.is_empty() {
+        true => Some(format!("{} has no properties", class.name)),
+        false => Some(format!("it has {}", names.join(", "))),
     }
 }
 

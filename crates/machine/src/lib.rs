@@ -10,19 +10,24 @@ mod boards;
 mod boot;
 mod build;
 mod check;
+mod files;
 mod loader_device;
+mod parameters;
 mod plug;
 mod read;
 mod reset;
+mod schema;
+mod shape;
 mod source;
 mod spec;
+mod table;
 mod tree;
 mod write;
 
 #[cfg(test)]
 mod tests;
 
-pub use boards::{BOARDS, Board, Chosen, Options, boards, choose};
+pub use boards::{BOARDS, Board, Chosen, Options, boards, choose, inspect, is_file, parameters};
 pub use boot::{BootOptions, Plan, plan};
 pub use build::{Frame, Machine, Outside};
 pub use check::Checked;
@@ -31,7 +36,9 @@ pub use hartwright_objects::{CLASSES, Class};
 #[doc(hidden)]
 pub use linkme;
 pub use loader_device::{LOADER_PROPERTIES, LoaderDevice};
+pub use parameters::Parameter;
 pub use reset::Reset;
-pub use source::{At, Problem, Source};
+pub use schema::schema;
+pub use source::{At, Place, Problem, Source};
 pub use spec::{Boot, Cpu, Device, End, MachineSpec, Memory, Rows, Said};
 pub use tree::{CpuTree, device_tree};

@@ -1,251 +1,266 @@
-//! A specification from TOML, every value with its place.
+//! A specification from TOML, every value with its place: the base, then what is included, then the file itself.
 
 use crate::{
-    At, Problem, Source,
-    spec::{Boot, Cpu, Device, End, MachineSpec, Memory, Rows, Said},
+    Board, Options, Problem, Source,
+    files::{Files, Open, Part},
+    parameters::{Parameter, Parameters},
+    shape::{CHANGE_DEVICE, CHANGE_MEMORY, Form, Key, MACHINE},
+    spec::{Device, MachineSpec, Memory, Rows, Said},
+    table::{Fault, Reading, Table},
 };
-use hartwright_objects::{Given, Kind, Value, nearest};
-use toml::{
-    Spanned,
-    de::{DeTable, DeValue},
-};
+use hartwright_objects::{Given, nearest};
+
+/// What was read of a machine's files.
+pub(crate) struct Read {
+    /// The machine, unless something is missing from it that has to be there.
+    pub(crate) spec: Option<MachineSpec>,
+    /// What is wrong, by place.
+    pub(crate) problems: Vec<Problem>,
+    /// What can be set, by those who could be understood.
+    pub(crate) parameters: Vec<Parameter>,
+    /// The firmware of the built-in machine that it begins with.
+    pub(crate) firmware: Option<&'static [u8]>,
+}
 
 impl MachineSpec {
-    /// The machine that `text` describes; `file` is its name in messages.
+    /// The machine that `text` describes; `file` is its name in messages. The base may be a built-in machine; other
+    /// files are not opened. [`choose`](crate::choose) reads a file and those that it names.
     ///
     /// # Errors
     ///
-    /// The first thing that is not as it should be: TOML's syntax, a missing or unknown key, a wrong type.
+    /// All that is not as it should be: TOML's syntax, missing and unknown keys, wrong types.
     /// What only makes no sense (overlaps, unknown types) is [`MachineSpec::check`]'s to find.
-    pub fn read(file: &str, text: &str) -> Result<MachineSpec, Problem> {
-        let source = Source::file(file, text);
-        let root = DeTable::parse(text).map_err(|error| {
-            let at = error.span().map(|span| (span.start, span.end));
-            source.problem(at, error.message().replace('\n', ", "))
-        })?;
-        let mut root = Table::new(&source, "the machine", span(&root), root.get_ref());
-
-        let name = root.text("name")?;
-        let mut spec = MachineSpec::new(&name, &root.text_or("description", "")?);
-        spec.name = name;
-        spec.model = root.text_or("model", &spec.model)?.value;
-        if let Some(list) = root.optional("compatible", strings)? {
-            spec.compatible = list.value;
+    pub fn read(file: &str, text: &str) -> Result<MachineSpec, Vec<Problem>> {
+        let alone = |_: &str| Err("a text by itself has no other files".to_owned());
+        let read = read(&alone, file, text, &Options::default());
+        match read.spec {
+            Some(spec) if read.problems.is_empty() => Ok(spec),
+            _ => Err(read.problems),
         }
-        spec.timebase = root.number("timebase")?;
+    }
+}
 
-        let mut cpu = root.table("cpu")?;
-        spec.cpu = Cpu {
-            model: cpu.text("model")?,
-            harts: cpu.number("harts")?,
-            min: cpu.optional("min", number)?.unwrap_or_else(|| 1.into()),
-            max: cpu.number("max")?,
-        };
-        cpu.finish()?;
+/// Reads the file called `name`, whose text is `text`, and those that it names.
+pub(crate) fn read(open: Open<'_>, name: &str, text: &str, options: &Options) -> Read {
+    let mut reading = Reading::default();
+    let files = Files::load(&reading, open, name, text);
+    // A machine whose base cannot be read is not judged: whatever it changes would be missing.
+    let parts = if reading.is_broken() { vec![] } else { files.parts() };
+    let mut parameters = Parameters::default();
+    for part in &parts {
+        parameters.declare(&reading, &part.root(&reading));
+    }
+    if !reading.is_broken() {
+        let first = parts.iter().find(|part| part.file == 0);
+        let declared = first.and_then(|part| part.root(&reading).place("parameters"));
+        parameters.set(&reading, &options.properties, declared.or(files.whole));
+    }
+    reading.parameters = parameters;
 
-        let mut boot = root.table("boot")?;
-        spec.boot = Boot { reset: boot.number("reset")?, firmware: boot.number("firmware")? };
-        boot.finish()?;
+    let mut spec = match files.board {
+        // What the command line changes, it changes in the end.
+        Some(board) => (board.spec)(&Options { target: options.target, ..Options::default() }),
+        None => MachineSpec { model: String::new(), compatible: vec![], ..MachineSpec::new("", "") },
+    };
+    let mut removed = vec![];
+    for part in &parts {
+        apply(&reading, &part.root(&reading), &mut spec, &mut removed);
+        if spec.model.is_empty() {
+            spec.model = format!("hartwright,{}", spec.name);
+        }
+        if spec.compatible.is_empty() {
+            spec.compatible = vec![format!("hartwright,{}", spec.name)];
+        }
+    }
+    if files.board.is_none() {
+        all_there(&reading, &parts);
+    }
+    for name in &removed {
+        still_needed(&reading, &spec, name);
+    }
 
-        for mut table in root.tables("memory")? {
-            let kind = table.text("kind")?;
-            let writable = match &**kind {
-                "ram" => true,
-                "rom" => false,
-                other => {
-                    let message = format!("memory kind '{other}' is unknown");
-                    return Err(source.problem(kind.at, message).advise("it is \"ram\" or \"rom\""));
-                }
+    let source = Source::files(files.texts.clone(), files.board.map(Board::name), files.whole);
+    spec.source = source.clone();
+    let parameters = std::mem::take(&mut reading.parameters).into_list();
+    let (whole, faults) = reading.end();
+    let problem = |fault: Fault| source.problem(fault.at, fault.message).hint(fault.advice);
+    Read {
+        spec: whole.then_some(spec),
+        problems: faults.into_iter().map(problem).collect(),
+        parameters,
+        firmware: files.board.and_then(|board| board.firmware),
+    }
+}
+
+/// Notes what no file says and one has to. What is missing is missing from the file asked for.
+fn all_there(reading: &Reading, parts: &[Part<'_>]) {
+    let Some(root) = parts.iter().find(|part| part.file == 0).map(|part| part.root(reading)) else { return };
+    let roots = || parts.iter().map(|part| part.root(reading));
+    for key in MACHINE.keys.iter().filter(|key| key.need) {
+        if !roots().any(|root| root.has(key.name)) {
+            root.lacks(key);
+        } else if let Form::Table(shape) = key.form {
+            let table = root.table(key.name);
+            let said = |key: &Key, of: &Key| {
+                roots().any(|root| root.table(of.name).is_some_and(|table| table.has(key.name)))
             };
-            spec.memories.push(Memory {
-                name: table.text("name")?,
-                writable,
-                base: table.number("base")?,
-                size: table.required("size", size)?,
-            });
-            table.finish()?;
-        }
-        for mut table in root.tables("device")? {
-            spec.devices.push(device(&mut table)?);
-            table.finish()?;
-        }
-        root.finish()?;
-        spec.source = source;
-        Ok(spec)
-    }
-}
-
-fn device(table: &mut Table<'_, '_>) -> Result<Device, Problem> {
-    Ok(Device {
-        name: table.text("name")?,
-        class: table.text("type")?,
-        base: table.number("base")?,
-        size: table.required("size", size)?,
-        lines: table.pairs("lines", line_end)?,
-        chardev: table.optional("chardev", text)?,
-        properties: table.pairs("properties", given)?,
-    })
-}
-
-/// A value of TOML as another type, or what it should have been.
-type Convert<T> = fn(&DeValue<'_>) -> Result<T, String>;
-
-fn text(value: &DeValue<'_>) -> Result<String, String> {
-    value.as_str().map(str::to_owned).ok_or_else(|| "a string".into())
-}
-
-fn strings(value: &DeValue<'_>) -> Result<Vec<String>, String> {
-    let list = value.as_array().ok_or("a list of strings")?;
-    list.iter().map(|item| text(item.get_ref()).map_err(|_| "a list of strings".into())).collect()
-}
-
-fn number(value: &DeValue<'_>) -> Result<u64, String> {
-    let integer = value.as_integer().ok_or("a number, such as 0x1000_0000")?;
-    u64::from_str_radix(integer.as_str(), integer.radix()).map_err(|_| "a number from 0 to 2^64 - 1".into())
-}
-
-/// A number of bytes, or text with a suffix (`"128M"`).
-fn size(value: &DeValue<'_>) -> Result<u64, String> {
-    let wrong = || "a number of bytes, such as 0x1000 or \"128M\"".to_owned();
-    match value.as_str() {
-        Some(text) => match Kind::Size.accept("", "size", &text.into()) {
-            Ok(Value::UInt(size)) => Ok(size),
-            _ => Err(wrong()),
-        },
-        None => number(value).map_err(|_| wrong()),
-    }
-}
-
-fn line_end(value: &DeValue<'_>) -> Result<End, String> {
-    let wrong = "where the line ends, as \"NAME:PIN\", such as \"plic:10\"";
-    End::parse(value.as_str().ok_or(wrong)?).ok_or_else(|| wrong.into())
-}
-
-fn given(value: &DeValue<'_>) -> Result<Given, String> {
-    Ok(match value {
-        DeValue::String(text) => Given::Text(text.clone().into_owned()),
-        DeValue::Boolean(on) => Given::Bool(*on),
-        DeValue::Integer(n) => Given::Int(
-            i128::from_str_radix(n.as_str(), n.radix()).map_err(|_| "a number of at most 127 bits")?,
-        ),
-        DeValue::Float(n) => Given::Float(n.as_str().parse().map_err(|_| "a number")?),
-        DeValue::Array(list) => {
-            Given::List(list.iter().map(|item| given(item.get_ref())).collect::<Result<_, _>>()?)
-        }
-        DeValue::Datetime(_) | DeValue::Table(_) => return Err("a string, number, boolean or list".into()),
-    })
-}
-
-fn span<T>(spanned: &Spanned<T>) -> At {
-    Some((spanned.span().start, spanned.span().end))
-}
-
-/// A table of which keys are taken, until none may be left.
-struct Table<'a, 'i> {
-    source: &'a Source,
-    what: &'static str,
-    at: At,
-    rows: &'a DeTable<'i>,
-    known: Vec<&'static str>,
-}
-
-impl<'a, 'i> Table<'a, 'i> {
-    fn new(source: &'a Source, what: &'static str, at: At, rows: &'a DeTable<'i>) -> Self {
-        Table { source, what, at, rows, known: vec![] }
-    }
-
-    fn optional<T>(&mut self, key: &'static str, convert: Convert<T>) -> Result<Option<Said<T>>, Problem> {
-        self.known.push(key);
-        let Some(value) = self.rows.get(key) else { return Ok(None) };
-        let said = convert(value.get_ref()).map_err(|expects| {
-            let found = value.get_ref().type_str();
-            let article = if found.starts_with(['a', 'i']) { "an" } else { "a" };
-            self.source.problem(span(value), format!("'{key}' expects {expects}; this is {article} {found}"))
-        })?;
-        Ok(Some(Said { value: said, at: span(value) }))
-    }
-
-    fn required<T>(&mut self, key: &'static str, convert: Convert<T>) -> Result<Said<T>, Problem> {
-        self.optional(key, convert)?.ok_or_else(|| self.lacks(key))
-    }
-
-    /// A key is missing; one that is spelled almost like it is the likelier mistake.
-    fn lacks(&self, key: &str) -> Problem {
-        let others = self.rows.keys().filter(|other| !self.known.contains(&other.get_ref().as_ref()));
-        let mut near = others.filter(|other| nearest(other.get_ref(), [key]).is_some());
-        match near.next() {
-            Some(other) => {
-                let why = format!("{} has no '{}'", self.what, other.get_ref());
-                self.source.problem(span(other), why).advise(format!("did you mean '{key}'?"))
+            for inner in shape.keys.iter().filter(|inner| inner.need && !said(inner, key)) {
+                table.as_ref().unwrap_or(&root).lacks(inner);
             }
-            None => self.source.problem(self.at, format!("{} lacks '{key}'", self.what)),
         }
     }
+}
 
-    fn text(&mut self, key: &'static str) -> Result<Said<String>, Problem> {
-        self.required(key, text)
+/// Notes the lines that end at something that was removed.
+fn still_needed(reading: &Reading, spec: &MachineSpec, name: &Said<String>) {
+    if spec.devices.iter().any(|device| device.name == *name) {
+        return;
     }
-
-    fn text_or(&mut self, key: &'static str, default: &str) -> Result<Said<String>, Problem> {
-        Ok(self.optional(key, text)?.unwrap_or_else(|| default.to_owned().into()))
+    for device in &spec.devices {
+        for (line, end) in device.lines.iter().filter(|(_, end)| end.to == **name) {
+            let why = format!("'{name}' is removed, but line '{line}' of '{}' ends at {end}", device.name);
+            let advice =
+                format!("[change.{}] with lines = {{ {line} = false }} takes the line away", device.name);
+            reading.fault(name.at, why, Some(advice));
+        }
     }
+}
 
-    fn number(&mut self, key: &'static str) -> Result<Said<u64>, Problem> {
-        self.required(key, number)
+/// Changes `spec` as a file says.
+fn apply(reading: &Reading, root: &Table<'_>, spec: &mut MachineSpec, removed: &mut Vec<Said<String>>) {
+    root.refuse_unknown();
+    put(&mut spec.name, root.text("name"));
+    put(&mut spec.timebase, root.number("timebase"));
+    put_value(&mut spec.description, root.text("description"));
+    put_value(&mut spec.model, root.text("model"));
+    let compatible = root.texts("compatible");
+    if root.has("compatible") {
+        spec.compatible = compatible.into_iter().map(|said| said.value).collect();
     }
-
-    fn table(&mut self, key: &'static str) -> Result<Table<'a, 'i>, Problem> {
-        self.known.push(key);
-        let lacks = || self.source.problem(self.at, format!("{} lacks the table [{key}]", self.what));
-        let value = self.rows.get(key).ok_or_else(lacks)?;
-        let not = || self.source.problem(span(value), format!("'{key}' is a table, written [{key}]"));
-        Ok(Table::new(self.source, key, span(value), value.get_ref().as_table().ok_or_else(not)?))
-    }
-
-    /// All tables `[[key]]`; none is fine.
-    fn tables(&mut self, key: &'static str) -> Result<Vec<Table<'a, 'i>>, Problem> {
-        self.known.push(key);
-        let Some(value) = self.rows.get(key) else { return Ok(vec![]) };
-        let not =
-            |at| self.source.problem(at, format!("'{key}' is a list of tables, each written [[{key}]]"));
-        let list = value.get_ref().as_array().ok_or_else(|| not(span(value)))?;
-        list.iter()
-            .map(|item| {
-                let rows = item.get_ref().as_table().ok_or_else(|| not(span(item)))?;
-                Ok(Table::new(self.source, key, span(item), rows))
-            })
-            .collect()
-    }
-
-    /// The rows of an inline table, in the order written.
-    fn pairs<T>(&mut self, key: &'static str, convert: Convert<T>) -> Result<Rows<T>, Problem> {
-        self.known.push(key);
-        let Some(value) = self.rows.get(key) else { return Ok(vec![]) };
-        let not = || {
-            self.source
-                .problem(span(value), format!("'{key}' is a table, written {key} = {{ name = value }}"))
+    if let Some(table) = root.table("cpu") {
+        table.refuse_unknown();
+        let model = table.text("model");
+        if model.as_ref().is_some_and(|model| *model != spec.cpu.model) {
+            // They were another model's.
+            spec.cpu.properties.clear();
+        }
+        put(&mut spec.cpu.model, model);
+        let switches = table.rows("properties").into_iter();
+        let switch = |(name, said): (_, Said<Given>)| {
+            (name, Said { value: said.value == Given::Bool(true), at: said.at })
         };
-        let rows = value.get_ref().as_table().ok_or_else(not)?;
-        rows.iter()
-            .map(|(name, value)| {
-                let said = convert(value.get_ref()).map_err(|expects| {
-                    self.source.problem(span(value), format!("'{}' expects {expects}", name.get_ref()))
-                })?;
-                let name = Said { value: name.get_ref().clone().into_owned(), at: span(name) };
-                Ok((name, Said { value: said, at: span(value) }))
-            })
-            .collect()
+        merge(&mut spec.cpu.properties, switches.map(switch));
+        put(&mut spec.cpu.harts, table.number("harts"));
+        put(&mut spec.cpu.min, table.number("min"));
+        put(&mut spec.cpu.max, table.number("max"));
     }
+    if let Some(table) = root.table("boot") {
+        table.refuse_unknown();
+        put(&mut spec.boot.reset, table.number("reset"));
+        put(&mut spec.boot.firmware, table.number("firmware"));
+    }
+    for name in root.texts("remove") {
+        let before = spec.memories.len() + spec.devices.len();
+        spec.memories.retain(|memory| memory.name != name);
+        spec.devices.retain(|device| device.name != name);
+        if spec.memories.len() + spec.devices.len() == before {
+            missing(reading, spec, &name, "remove");
+        }
+        removed.push(name);
+    }
+    let shape = |name: &Said<String>| {
+        if spec.devices.iter().any(|device| device.name == *name) {
+            Some(&CHANGE_DEVICE)
+        } else if spec.memories.iter().any(|memory| memory.name == *name) {
+            Some(&CHANGE_MEMORY)
+        } else {
+            missing(reading, spec, name, "change");
+            None
+        }
+    };
+    for (name, table) in root.named("change", shape) {
+        table.refuse_unknown();
+        if let Some(memory) = spec.memories.iter_mut().find(|memory| memory.name == name) {
+            change_memory(memory, &table);
+        }
+        if let Some(device) = spec.devices.iter_mut().find(|device| device.name == name) {
+            change_device(device, &table);
+        }
+    }
+    for table in root.tables("memory") {
+        table.refuse_unknown();
+        table.complete();
+        let zero = || 0.into();
+        let mut memory = Memory { name: String::new().into(), writable: false, base: zero(), size: zero() };
+        put(&mut memory.name, table.text("name"));
+        change_memory(&mut memory, &table);
+        spec.memories.push(memory);
+    }
+    for table in root.tables("device") {
+        table.refuse_unknown();
+        table.complete();
+        let device = spec.device("", "", 0, 0);
+        put(&mut device.name, table.text("name"));
+        change_device(device, &table);
+    }
+}
 
-    /// Refuses keys that nobody asked for.
-    fn finish(self) -> Result<(), Problem> {
-        let unknown = self.rows.keys().find(|key| !self.known.contains(&key.get_ref().as_ref()));
-        let Some(key) = unknown else { return Ok(()) };
-        let name = key.get_ref();
-        let advice = match nearest(name, self.known.iter().copied()) {
-            Some(near) => format!("did you mean '{near}'?"),
-            None => format!("{} takes {}", self.what, self.known.join(", ")),
-        };
-        Err(self.source.problem(span(key), format!("{} has no '{name}'", self.what)).advise(advice))
+/// Notes that nothing has the name of what is to be removed or changed.
+fn missing(reading: &Reading, spec: &MachineSpec, name: &Said<String>, what: &str) {
+    let names = || {
+        let memories = spec.memories.iter().map(|memory| memory.name.as_str());
+        memories.chain(spec.devices.iter().map(|device| device.name.as_str()))
+    };
+    let advice = match nearest(name, names()) {
+        Some(near) => format!("did you mean '{near}'?"),
+        None if names().next().is_none() => "name the machine to begin with: base = \"param\"".into(),
+        None => format!("there are {}", names().collect::<Vec<_>>().join(", ")),
+    };
+    reading.fault(name.at, format!("there is no '{name}' to {what}"), Some(advice));
+}
+
+fn change_memory(memory: &mut Memory, table: &Table<'_>) {
+    put_value(&mut memory.writable, table.text("kind").map(|said| (said.value == "ram").into()));
+    put(&mut memory.base, table.number("base"));
+    put(&mut memory.size, table.number("size"));
+}
+
+fn change_device(device: &mut Device, table: &Table<'_>) {
+    put(&mut device.class, table.text("type"));
+    put(&mut device.base, table.number("base"));
+    put(&mut device.size, table.number("size"));
+    for (name, end) in table.lines("lines") {
+        match end.value {
+            Some(value) => merge(&mut device.lines, [(name, Said { value, at: end.at })]),
+            None => device.lines.retain(|(other, _)| *other != name),
+        }
+    }
+    match table.value("chardev") {
+        Some(Said { value: Given::Text(value), at }) => device.chardev = Some(Said { value, at }),
+        Some(_) => device.chardev = None,
+        None => {}
+    }
+    merge(&mut device.properties, table.rows("properties"));
+}
+
+fn put<T>(place: &mut Said<T>, said: Option<Said<T>>) {
+    if let Some(said) = said {
+        *place = said;
+    }
+}
+
+fn put_value<T>(place: &mut T, said: Option<Said<T>>) {
+    if let Some(said) = said {
+        *place = said.value;
+    }
+}
+
+/// Sets rows by name; new ones come last.
+fn merge<T>(rows: &mut Rows<T>, new: impl IntoIterator<Item = (Said<String>, Said<T>)>) {
+    for (name, value) in new {
+        match rows.iter_mut().find(|(other, _)| *other == name) {
+            Some(row) => *row = (name, value),
+            None => rows.push((name, value)),
+        }
     }
 }

@@ -2,14 +2,42 @@
 
 use std::{fmt, sync::Arc};
 
-/// A place in a source: its first byte and the one after its last; `None` where nothing was said.
-pub type At = Option<(usize, usize)>;
+/// A place in one of a source's texts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// Which text: 0 is the file asked for, others are those it names, in the order read.
+    file: usize,
+    /// Its first byte.
+    from: usize,
+    /// The one after its last.
+    to: usize,
+}
 
-/// The text a specification came from. All are equal: a machine is what it is, wherever it was said.
+impl Place {
+    /// Bytes `from` to `to`, exclusive, of text `file`.
+    pub(crate) fn new(file: usize, from: usize, to: usize) -> Self {
+        Place { file, from, to }
+    }
+}
+
+/// A place; `None` where nothing was said.
+pub type At = Option<Place>;
+
+/// The texts a specification came from. All are equal: a machine is what it is, wherever it was said.
 #[derive(Debug, Clone)]
 pub struct Source {
-    name: String,
-    text: Arc<str>,
+    texts: Arc<[Text]>,
+    /// The built-in machine that it is or begins with.
+    built_in: Option<String>,
+    /// Where problems point that have no place of their own.
+    whole: At,
+}
+
+/// A text and what it is called.
+#[derive(Debug, Clone)]
+pub(crate) struct Text {
+    pub(crate) name: String,
+    pub(crate) text: String,
 }
 
 impl PartialEq for Source {
@@ -19,31 +47,48 @@ impl PartialEq for Source {
 }
 
 impl Source {
-    /// A file's text.
-    pub fn file(name: &str, text: &str) -> Self {
-        Source { name: name.to_owned(), text: text.into() }
+    /// Files; the first was asked for. `built_in` is the machine of ours that they change.
+    pub(crate) fn files(texts: Vec<Text>, built_in: Option<&str>, whole: At) -> Self {
+        Source { texts: texts.into(), built_in: built_in.map(str::to_owned), whole }
     }
 
     /// A machine of our own, which has no text.
     pub fn built_in(name: &str) -> Self {
-        Source { name: format!("machine '{name}'"), text: "".into() }
+        Source { texts: Arc::new([]), built_in: Some(name.to_owned()), whole: None }
     }
 
-    /// Line and column of byte `at`, from 1; columns count characters.
-    pub fn position(&self, at: usize) -> (usize, usize) {
-        let before = self.text.get(..at).unwrap_or(&self.text);
-        let start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        (before.matches('\n').count() + 1, before[start..].chars().count() + 1)
-    }
-
-    /// ` (FILE:LINE)`, to follow the name of something; nothing if it was said in no file.
+    /// ` (FILE:LINE)`, to follow the name of something; what was said in no file is the built-in machine's.
     pub fn aside(&self, at: At) -> String {
-        at.map_or(String::new(), |(start, _)| format!(" ({}:{})", self.name, self.position(start).0))
+        match (self.text(at), &self.built_in) {
+            (Some((text, place)), _) => format!(" ({}:{})", text.name, text.position(place.from).0),
+            (None, Some(name)) if !self.texts.is_empty() => format!(" (of machine '{name}')"),
+            (None, _) => String::new(),
+        }
     }
 
     /// A problem at `at`.
     pub fn problem(&self, at: At, message: impl Into<String>) -> Problem {
-        Problem { message: message.into(), advice: None, source: self.clone(), at }
+        Problem { message: message.into(), advice: None, at: at.or(self.whole), source: self.clone() }
+    }
+
+    fn text(&self, at: At) -> Option<(&Text, Place)> {
+        at.and_then(|place| Some((self.texts.get(place.file)?, place)))
+    }
+
+    fn name(&self) -> String {
+        match (self.texts.first(), &self.built_in) {
+            (Some(text), _) => text.name.clone(),
+            (None, name) => format!("machine '{}'", name.as_deref().unwrap_or_default()),
+        }
+    }
+}
+
+impl Text {
+    /// Line and column of byte `at`, from 1; columns count characters.
+    fn position(&self, at: usize) -> (usize, usize) {
+        let before = self.text.get(..at).unwrap_or(&self.text);
+        let start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        (before.matches('\n').count() + 1, before[start..].chars().count() + 1)
     }
 }
 
@@ -79,22 +124,38 @@ impl Problem {
         self.advice = advice.or(self.advice);
         self
     }
+
+    /// The same, with advice if it has none yet.
+    #[must_use]
+    pub fn or_advise(mut self, advice: Option<String>) -> Self {
+        self.advice = self.advice.or(advice);
+        self
+    }
+
+    /// Where it is.
+    pub fn at(&self) -> At {
+        self.at
+    }
 }
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some((start, end)) = self.at else {
-            write!(f, "{}: {}", self.source.name, self.message)?;
+        let Some((said, place)) = self.source.text(self.at) else {
+            write!(f, "{}: {}", self.source.name(), self.message)?;
             return self.advice.iter().try_for_each(|advice| write!(f, "\n  = {advice}"));
         };
-        let (line, column) = self.source.position(start);
-        let text = self.source.text.lines().nth(line - 1).unwrap_or_default();
+        let (line, column) = said.position(place.from);
+        let text = said.text.lines().nth(line - 1).unwrap_or_default();
+        // A tab is one column, and a terminal would show it as several.
+        let text = text.replace('\t', " ");
         let left = text.chars().count().saturating_sub(column - 1);
-        let width = self.source.text.get(start..end).map_or(1, |said| said.chars().count()).min(left).max(1);
-        writeln!(f, "{}:{line}:{column}: {}", self.source.name, self.message)?;
+        let width = said.text.get(place.from..place.to).map_or(1, |s| s.chars().count()).min(left).max(1);
+        writeln!(f, "{}:{line}:{column}: {}", said.name, self.message)?;
         writeln!(f, "{line:5} | {text}")?;
         write!(f, "      | {:>1$}", "^".repeat(width), column - 1 + width)?;
-        self.advice.iter().try_for_each(|advice| write!(f, "\n      = {advice}"))
+        let mut advice = self.advice.iter().flat_map(|advice| advice.lines());
+        advice.next().map_or(Ok(()), |first| write!(f, "\n      = {first}"))?;
+        advice.try_for_each(|more| write!(f, "\n        {more}"))
     }
 }
 

@@ -40,6 +40,8 @@ pub struct MachineSpec {
 pub struct Cpu {
     /// The model, as `-cpu` takes it.
     pub model: Said<String>,
+    /// What is switched on and off in the model, as `-cpu MODEL,NAME=on` does.
+    pub properties: Rows<bool>,
     /// How many.
     pub harts: Said<u64>,
     /// The least that `-smp` may ask for.
@@ -165,7 +167,13 @@ impl MachineSpec {
             model: format!("hartwright,{name}"),
             compatible: vec![format!("hartwright,{name}")],
             timebase: 10_000_000.into(),
-            cpu: Cpu { model: "rv64".to_owned().into(), harts: 1.into(), min: 1.into(), max: 1.into() },
+            cpu: Cpu {
+                model: "rv64".to_owned().into(),
+                properties: vec![],
+                harts: 1.into(),
+                min: 1.into(),
+                max: 1.into(),
+            },
             boot: Boot { reset: 0x1000.into(), firmware: 0x8000_0000.into() },
             memories: vec![],
             devices: vec![],
@@ -178,6 +186,7 @@ impl MachineSpec {
         let model = options.cpu.as_deref().unwrap_or(options.target.default_model());
         self.cpu = Cpu {
             model: model.to_owned().into(),
+            properties: vec![],
             harts: options.harts.unwrap_or(*range.start()).into(),
             min: (*range.start()).into(),
             max: (*range.end()).into(),

@@ -18,6 +18,8 @@ impl fmt::Display for MachineSpec {
 
         writeln!(f, "\n[cpu]")?;
         row(f, "model", &quoted(&self.cpu.model), "-cpu changes it; -cpu help lists them")?;
+        let switches = self.cpu.properties.iter();
+        table(f, "properties", switches.map(|(name, on)| (name.as_str(), on.to_string())))?;
         row(f, "harts", &self.cpu.harts.to_string(), "-smp changes it")?;
         row(f, "min", &self.cpu.min.to_string(), "the least that -smp may ask for")?;
         row(f, "max", &self.cpu.max.to_string(), "the most")?;
@@ -96,10 +98,10 @@ fn bare(key: &str) -> String {
     if !key.is_empty() && key.chars().all(plain) { key.to_owned() } else { quoted(key) }
 }
 
-/// A basic string (TOML 1.0, String).
+/// A basic string (TOML 1.0, String); `${` is doubled, because it would begin a parameter.
 fn quoted(text: &str) -> String {
     let mut out = String::from("\"");
-    for c in text.chars() {
+    for c in text.replace("${", "$${").chars() {
         match c {
             '"' | '\\' => out.extend(['\\', c]),
             '\n' => out.push_str("\\n"),

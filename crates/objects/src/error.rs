@@ -174,17 +174,24 @@ pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) ->
     (near.0 <= most || begins).then(|| near.1.to_owned())
 }
 
-/// Levenshtein's distance in characters; '-' and '_' are the same.
+/// How many characters are put in, left out, replaced or swapped with their neighbour; '-' and '_' are the same.
 fn distance(a: &str, b: &str) -> usize {
     let same = |a: char, b: char| a == b || matches!((a, b), ('-', '_') | ('_', '-'));
-    let mut row: Vec<usize> = (0..=b.chars().count()).collect();
-    for (i, ca) in a.chars().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
-        for (j, cb) in b.chars().enumerate() {
-            let replaced = diagonal + usize::from(!same(ca, cb));
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(diagonal + 1).min(row[j] + 1);
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+    let mut before = vec![];
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for i in 0..a.len() {
+        let mut next = vec![i + 1];
+        for j in 0..b.len() {
+            let replaced = row[j] + usize::from(!same(a[i], b[j]));
+            let mut least = replaced.min(row[j + 1] + 1).min(next[j] + 1);
+            if i > 0 && j > 0 && same(a[i], b[j - 1]) && same(a[i - 1], b[j]) {
+                let before: &Vec<usize> = &before;
+                least = least.min(before[j - 1] + 1);
+            }
+            next.push(least);
         }
+        before = std::mem::replace(&mut row, next);
     }
     row.last().copied().unwrap_or(0)
 }
@@ -200,6 +207,11 @@ mod tests {
         assert_eq!(nearest("regshift", names).as_deref(), Some("reg-shift"));
         assert_eq!(nearest("clock", names), None, "nearest by distance is another");
         assert_eq!(nearest("foo", names), None);
+        assert_eq!(
+            nearest("rma", ["rom", "ram"]).as_deref(),
+            Some("ram"),
+            "neighbours swapped are one mistake"
+        );
         assert_eq!(nearest("foo", []), None);
     }
 }

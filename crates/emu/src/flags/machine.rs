@@ -1,6 +1,7 @@
 //! `-machine`, `-cpu`, `-m`, `-smp` and what else makes the machine.
 
 use hartwright_backend::opts::{Opts, parse_size, parse_switch, parse_whole};
+use hartwright_machine::is_file;
 
 use super::{Complete, FLAG, Flag};
 use crate::{
@@ -196,6 +197,9 @@ fn machine(asked: &mut Asked, arg: &Argument) -> Result<(), Outcome> {
     if opts.help {
         return Err(match name {
             None => Outcome::print(catalogue::machines()),
+            Some(name) if is_file(&name) => {
+                catalogue::machine_file(&name).map_or_else(Outcome::Fail, Outcome::print)
+            }
             Some(name) => match catalogue::machine(&name) {
                 Some(text) => Outcome::print(text),
                 None => Outcome::Fail(catalogue::unknown_machine(&name)),
