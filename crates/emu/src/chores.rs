@@ -90,12 +90,12 @@ fn check(program: &Program, words: &[String]) -> Outcome {
 fn summary(spec: &MachineSpec) -> String {
     let many = |count: u64, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
     let ram: u64 = spec.memories.iter().filter(|memory| memory.writable).map(|memory| *memory.size).sum();
+    let (ram, unit) = if ram.is_multiple_of(1 << 20) { (ram >> 20, "MiB") } else { (ram >> 10, "KiB") };
     format!(
-        "machine '{}', {} of {}, {} KiB of RAM, {}",
+        "machine '{}', {} of {}, {ram} {unit} of RAM, {}",
         spec.name,
         many(*spec.cpu.harts, "hart"),
         spec.cpu.model,
-        ram >> 10,
         many(spec.devices.len() as u64, "device")
     )
 }

@@ -89,7 +89,7 @@ impl MachineSpec {
     fn check_harts(&self, problems: &mut Vec<Problem>) {
         let cpu = &self.cpu;
         let mut say = |at, message: String, advice: String| {
-            problems.push(self.source.problem(at, message).advise(advice))
+            problems.push(self.source.problem(at, message).advise(advice));
         };
         let range = |harts: &Said<u64>| harts.at.or(cpu.max.at).or(cpu.min.at);
         if *cpu.min == 0 || *cpu.max < *cpu.min || *cpu.max > 512 {

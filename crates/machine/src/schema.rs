@@ -9,8 +9,10 @@ use hartwright_isa::cpu::MODELS;
 use hartwright_objects::{Class, Globals, Kind, Property, Registry};
 use serde_json::{Map, Value, json};
 
-/// A text that is a parameter's value as a whole.
-const PARAMETER: &str = r"^\$\{[A-Za-z0-9_-]+\}$";
+/// A text with a parameter in it.
+const PARAMETER: &str = r"\$\{[A-Za-z0-9_-]+\}";
+/// Where a line ends.
+const LINE: &str = r":[0-9]+$";
 /// A size with a suffix, as [`Kind::Size`] takes it.
 const SIZE: &str =
     r"^(0[xX][0-9a-fA-F]+[kKmMgGtTpP]?|0[bB][01]+[bBkKmMgGtTpPeE]?|[0-9]+(\.[0-9]+)?[bBkKmMgGtTpPeE]?)$";
@@ -171,15 +173,17 @@ fn form(form: Form, types: &[Type], part: bool) -> Value {
         }
         Form::Plain => json!({ "type": ["string", "number", "boolean", "array"] }),
         Form::Switch => kind(Kind::Bool),
-        Form::Line => any(vec![json!({ "type": "string", "pattern": ":[0-9]+$" })]),
-        Form::LineOrNot => {
-            any(vec![json!({ "type": "string", "pattern": ":[0-9]+$" }), json!({ "const": false })])
-        }
+        Form::Line => any(vec![json!({ "type": "string", "pattern": LINE })]),
+        Form::LineOrNot => any(vec![json!({ "type": "string", "pattern": LINE }), json!({ "const": false })]),
         Form::TextOrNot => json!({ "anyOf": [text, { "const": false }] }),
         Form::Rows(Form::Switch) => {
             let all = MODELS.iter().flat_map(hartwright_isa::cpu::CpuModel::properties);
             let row = |row: hartwright_isa::Property| {
-                (row.name.to_owned(), json!({ "type": "boolean", "description": row.doc }))
+                let mut value = kind(Kind::Bool);
+                if let Value::Object(value) = &mut value {
+                    value.insert("description".into(), json!(row.doc));
+                }
+                (row.name.to_owned(), value)
             };
             let rows: Map<String, Value> = all.map(row).collect();
             json!({ "type": "object", "properties": rows, "additionalProperties": kind(Kind::Bool) })

@@ -25,8 +25,11 @@ pub type At = Option<Place>;
 
 /// The texts a specification came from. All are equal: a machine is what it is, wherever it was said.
 #[derive(Debug, Clone)]
-pub struct Source {
-    texts: Arc<[Text]>,
+pub struct Source(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    texts: Vec<Text>,
     /// The built-in machine that it is or begins with.
     built_in: Option<String>,
     /// Where problems point that have no place of their own.
@@ -49,34 +52,34 @@ impl PartialEq for Source {
 impl Source {
     /// Files; the first was asked for. `built_in` is the machine of ours that they change.
     pub(crate) fn files(texts: Vec<Text>, built_in: Option<&str>, whole: At) -> Self {
-        Source { texts: texts.into(), built_in: built_in.map(str::to_owned), whole }
+        Source(Arc::new(Inner { texts, built_in: built_in.map(str::to_owned), whole }))
     }
 
     /// A machine of our own, which has no text.
     pub fn built_in(name: &str) -> Self {
-        Source { texts: Arc::new([]), built_in: Some(name.to_owned()), whole: None }
+        Source::files(vec![], Some(name), None)
     }
 
     /// ` (FILE:LINE)`, to follow the name of something; what was said in no file is the built-in machine's.
     pub fn aside(&self, at: At) -> String {
-        match (self.text(at), &self.built_in) {
+        match (self.text(at), &self.0.built_in) {
             (Some((text, place)), _) => format!(" ({}:{})", text.name, text.position(place.from).0),
-            (None, Some(name)) if !self.texts.is_empty() => format!(" (of machine '{name}')"),
+            (None, Some(name)) if !self.0.texts.is_empty() => format!(" (of machine '{name}')"),
             (None, _) => String::new(),
         }
     }
 
     /// A problem at `at`.
     pub fn problem(&self, at: At, message: impl Into<String>) -> Problem {
-        Problem { message: message.into(), advice: None, at: at.or(self.whole), source: self.clone() }
+        Problem { message: message.into(), advice: None, at: at.or(self.0.whole), source: self.clone() }
     }
 
     fn text(&self, at: At) -> Option<(&Text, Place)> {
-        at.and_then(|place| Some((self.texts.get(place.file)?, place)))
+        at.and_then(|place| Some((self.0.texts.get(place.file)?, place)))
     }
 
     fn name(&self) -> String {
-        match (self.texts.first(), &self.built_in) {
+        match (self.0.texts.first(), &self.0.built_in) {
             (Some(text), _) => text.name.clone(),
             (None, name) => format!("machine '{}'", name.as_deref().unwrap_or_default()),
         }
