@@ -113,6 +113,14 @@ impl CharPort {
         true
     }
 
+    /// Whether [`write`](Self::write) would take a byte now. False: a wake-up tells when it would.
+    pub fn writable(&self) -> bool {
+        let mut state = self.lock();
+        let full = state.waker.is_some() && !state.gone && state.output.len() >= OUTPUT;
+        state.device_waits |= full;
+        !full
+    }
+
     /// Whether the other end is there (carrier): true unless a backend says that it is not.
     pub fn connected(&self) -> bool {
         !self.lock().gone

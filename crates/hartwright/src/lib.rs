@@ -104,7 +104,7 @@ pub mod testing;
 use hartwright_emu::{Face, Program};
 use std::{ffi::OsString, process::ExitCode};
 
-pub use hartwright_device::registers;
+pub use hartwright_device::{registers, serde};
 pub use hartwright_machine::board;
 pub use hartwright_objects::{Choice, Object};
 
@@ -113,7 +113,7 @@ pub mod device {
     pub use hartwright_device::{
         Access, Alarm, BusError, CharPort, Clock, Comparator, Device, Dma, Error, Field, Line, Locked, Mtime,
         OWN, Otherwise, Output, Outward, Power, Prop, Register, Registers, Request, Saved, Sink, Table,
-        Target, Wiring, any_access, conforms, log, reference, regs, trace,
+        Target, Wiring, conforms, log, regs,
     };
 }
 

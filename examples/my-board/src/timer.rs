@@ -1,11 +1,13 @@
 //! A timer that interrupts again and again.
 
+use hartwright::serde::{Deserialize, Serialize};
 use hartwright::{Object, device::*, registers};
 
 registers! { MyTimer size 0x1000, widths [4] else fault:
-    // 0: it stands. A write begins a new period.
-    0x0 period: u32 { MICROSECONDS[31:0] }            then start;
-    0x4 status: u32 { DUE[0] W1C }                    then sync;
+    /// How long a period is; 0: the timer stands. A write begins a new one.
+    0x0 period: u32 { MICROSECONDS[31:0] }    then start;
+    /// Whether a period has ended.
+    0x4 status: u32 { DUE[0] W1C }            then sync;
 }
 
 /// A timer of our own.
@@ -18,11 +20,13 @@ pub struct MyTimer {
     /// Raises our own pin; `own` is its line, to lower it again.
     alarm: Option<(Alarm, Line)>,
 
-    // State.
+    // What a reset clears.
     state: State,
 }
 
-#[derive(Default)]
+// It remembers more than its registers, so it says how that is saved.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(crate = "hartwright::serde")]
 struct State {
     regs: Regs,
     /// When the present period ends, in nanoseconds of the machine's time.
@@ -37,10 +41,14 @@ impl MyTimer {
 
     fn next_period(&mut self) {
         let nanoseconds = u64::from(self.state.regs.period) * 1000;
-        self.state.ends += nanoseconds;
+        self.state.ends = self.state.ends.saturating_add(nanoseconds);
+        self.arm();
+    }
+
+    fn arm(&mut self) {
         if let Some((alarm, own)) = &self.alarm {
             own.set(false);
-            alarm.at((nanoseconds > 0).then_some(self.state.ends));
+            alarm.at((self.state.regs.period > 0).then_some(self.state.ends));
         }
     }
 
@@ -70,6 +78,15 @@ impl Device for MyTimer {
             self.next_period();
             self.sync();
         }
+    }
+
+    fn state(&mut self) -> Option<&mut dyn Saved> {
+        Some(&mut self.state)
+    }
+
+    fn restored(&mut self) {
+        self.arm();
+        self.sync();
     }
 
     fn outputs(&self) -> Vec<Output> {

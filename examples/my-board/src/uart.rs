@@ -1,11 +1,14 @@
-//! A UART with three registers: data, status, interrupt enable.
+//! A UART with three registers.
 
 use hartwright::{Object, device::*, registers};
 
 registers! { MyUart size 0x1000, widths [4] else fault:
-    0x0 data:   u32 { BYTE[7:0] }                     get receive set transmit;
-    0x4 status: u32 { RX[0] RO, TX[1] RO }            get status;
-    0x8 enable: u32 { RX[0], TX[1] }                  then sync;
+    /// The next byte in, or a byte out.
+    0x0 data:   u32 { BYTE[7:0] }             get receive set transmit;
+    /// Whether a byte is there, and whether there is room for one.
+    0x4 status: u32 { RX[0] RO, TX[1] RO }    get status;
+    /// Which of these interrupts.
+    0x8 enable: u32 { RX[0], TX[1] }          then sync;
 }
 
 /// A UART of our own.
@@ -24,15 +27,13 @@ pub struct MyUart {
     irq: Line,
     port: CharPort,
 
-    // State.
+    // What a reset clears.
     state: State,
 }
 
 #[derive(Default)]
 struct State {
     regs: Regs,
-    /// What the host did not take yet.
-    waiting: Option<u8>,
 }
 
 impl MyUart {
@@ -46,27 +47,24 @@ impl MyUart {
         })
     }
 
-    fn transmit(&mut self, value: u32) {
-        let byte = value as u8;
-        if self.state.waiting.is_some() {
+    fn transmit(&mut self, byte: u32) {
+        if !self.port.write(byte as u8) {
             log::guest_error(
-                self.class().name,
+                "my-uart",
                 0,
-                "a byte was written while one waited",
+                "a byte without room for it",
                 format_args!(": {byte:#x}"),
             );
-        } else if !self.port.write(byte) {
-            self.state.waiting = Some(byte);
         }
         self.sync();
     }
 
     fn status(&self) -> u32 {
-        status::RX.when::<u32>(self.port.readable() > 0)
-            | status::TX.when::<u32>(self.state.waiting.is_none())
+        let (received, room) = (self.port.readable() > 0, self.port.writable());
+        status::RX.when::<u32>(received) | status::TX.when::<u32>(room)
     }
 
-    /// Outputs follow from the state, after every change of it.
+    /// The line follows from the state, after every change of it.
     fn sync(&mut self) {
         self.irq.set(self.status() & self.state.regs.enable != 0);
     }
@@ -75,7 +73,7 @@ impl MyUart {
 impl Device for MyUart {
     fn realize(&mut self, wiring: Wiring) -> Result<(), Error> {
         (self.irq, self.port) = (wiring.line(0), wiring.chardev);
-        // From now on the port tells when a byte came, or there is room for one.
+        // From now on `input` hears that a byte came, or that there is room for one again.
         self.port.attach(wiring.me, OWN);
         Ok(())
     }
@@ -86,11 +84,10 @@ impl Device for MyUart {
     }
 
     fn input(&mut self, _: u32, _: bool) {
-        if let Some(byte) = self.state.waiting
-            && self.port.write(byte)
-        {
-            self.state.waiting = None;
-        }
+        self.sync();
+    }
+
+    fn restored(&mut self) {
         self.sync();
     }
 
@@ -100,9 +97,5 @@ impl Device for MyUart {
 
     fn compatible(&self) -> &'static [&'static str] {
         &["my,uart"]
-    }
-
-    fn node(&self) -> &'static str {
-        "serial"
     }
 }
