@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use hartwright_device::Sink;
-use hartwright_exec::{Harts, Setup, Trace};
+use hartwright_exec::{Environment, Harts, Setup, Trace};
 use hartwright_machine::{Frame, Machine, Outside as Ends, Plan};
 use hartwright_monitor::{Control, Outside, Parts, Stops};
+use hartwright_sbi::Sbi;
 
 use crate::{Assembled, Config, Failure, Outcome};
 
@@ -42,10 +43,16 @@ impl Built {
             mtime: frame.mtime.clone(),
         };
         let stops = Stops::default();
+        let environment = plan.supervisor.then(|| {
+            let console = ends.ports.get("serial0").cloned().unwrap_or_default();
+            let harts = *frame.spec.cpu.harts as usize;
+            Sbi::new(harts, plan.device_tree_at, console, ends.power.clone()) as Arc<dyn Environment>
+        });
         let setup = Setup {
             harts: (0..*frame.spec.cpu.harts).map(hart).collect(),
             listener: stops.listener(),
             trace: trace.clone(),
+            environment,
         };
         let harts = Harts::new(setup).map_err(fail)?;
         let pins: Vec<Arc<dyn Sink>> =

@@ -32,6 +32,8 @@ pub struct Core<W> {
     /// The hart.
     pub hart: Hart<W>,
     raised: Cell<Trap>,
+    /// Whether calls from S-mode are for an [`Environment`](crate::Environment), and are no traps.
+    answered: bool,
 }
 
 /// How a block ended.
@@ -41,16 +43,23 @@ pub(crate) enum Ended {
     Running,
     /// The same, in the handler of an exception.
     Trapped,
-    /// The hart waits for an interrupt.
-    Waiting,
     /// What was fetched before may be old (`fence.i`).
     Refetch,
+    /// The hart waits for an interrupt.
+    Waiting,
+    /// S-mode calls its environment; the program counter is at the `ecall`.
+    Called,
 }
 
 impl<W: Width> Core<W> {
     /// A core to run `hart`.
     pub fn new(hart: Hart<W>) -> Self {
-        Core { hart, raised: Cell::new(Trap::new(Cause::IllegalInstruction, 0)) }
+        Core { hart, raised: Cell::new(Trap::new(Cause::IllegalInstruction, 0)), answered: false }
+    }
+
+    /// Has calls from S-mode answered from outside, or be traps as all others.
+    pub(crate) fn answered(self, answered: bool) -> Self {
+        Core { answered, ..self }
     }
 
     /// Keeps an exception for when the block is left.
@@ -173,6 +182,9 @@ impl<W: Width> Core<W> {
     fn trap(&self, trap: Trap, trace: &Trace) -> Ended {
         if trace.has(Tracing::INT) {
             trace.interrupt(&self.hart, trap.cause as u64, false, trap.tval);
+        }
+        if self.answered && trap.cause == Cause::EcallFromS {
+            return Ended::Called;
         }
         self.hart.take_trap(trap);
         Ended::Trapped

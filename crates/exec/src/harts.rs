@@ -5,6 +5,7 @@
 use crate::{
     block::Cache,
     core::{Core, Ended},
+    environment::Environment,
     inspect::{AtRest, Breakpoints, Inspect},
     trace::Trace,
 };
@@ -50,6 +51,8 @@ pub struct Setup {
     pub listener: Arc<dyn Fn(Event) + Send + Sync>,
     /// Where `-d` text goes.
     pub trace: Trace,
+    /// What answers S-mode's calls, if that is not firmware.
+    pub environment: Option<Arc<dyn Environment>>,
 }
 
 /// The harts of a machine. They are paused at first.
@@ -81,18 +84,28 @@ impl Harts {
         let links = setup.harts.into_iter().enumerate().map(|(number, config)| {
             let (tell, told) = mpsc::channel();
             let (requests, requested) = mpsc::channel();
-            let (listener, trace) = (setup.listener.clone(), setup.trace.clone());
+            let around = Around {
+                number,
+                listener: setup.listener.clone(),
+                trace: setup.trace.clone(),
+                environment: setup.environment.clone(),
+            };
             let run = move || match config.model.xlen {
-                32 => Thread::<u32>::start(config, number, &requested, &tell, &*listener, &trace),
-                64 => Thread::<u64>::start(config, number, &requested, &tell, &*listener, &trace),
-                _ => Thread::<u128>::start(config, number, &requested, &tell, &*listener, &trace),
+                32 => Thread::<u32>::start(config, &around, &requested, &tell),
+                64 => Thread::<u64>::start(config, &around, &requested, &tell),
+                _ => Thread::<u128>::start(config, &around, &requested, &tell),
             };
             let thread = thread::Builder::new().name(format!("hart {number}")).spawn(run);
             let thread = thread.map_err(|e| format!("the host gives hart {number} no thread: {e}"))?;
             let (port, thread_id) = told.recv().map_err(|_| format!("hart {number} did not start"))?;
             Ok(Link { port, requests: Mutex::new(requests), thread: Some(thread), thread_id })
         });
-        Ok(Harts { links: links.collect::<Result<_, String>>()? })
+        let links = links.collect::<Result<Vec<Link>, String>>()?;
+        if let Some(environment) = &setup.environment {
+            let ports: Vec<_> = links.iter().map(|link| link.port.clone()).collect();
+            environment.connect(&ports);
+        }
+        Ok(Harts { links })
     }
 
     /// How many there are.
@@ -190,39 +203,59 @@ impl Link {
 /// The longest a waiting hart sleeps without looking up; whoever has news rings.
 const NAP: Duration = Duration::from_secs(1);
 
+/// What a hart's thread has from its machine.
+struct Around {
+    number: usize,
+    listener: Arc<dyn Fn(Event) + Send + Sync>,
+    trace: Trace,
+    environment: Option<Arc<dyn Environment>>,
+}
+
 /// One hart's thread.
 struct Thread<'t, 'c, W> {
     core: &'c Core<W>,
     cache: Cache<'c, W>,
-    number: usize,
+    around: &'t Around,
     requests: &'t Receiver<Request>,
-    listener: &'t (dyn Fn(Event) + Send + Sync),
-    trace: &'t Trace,
     running: bool,
     waits: bool,
 }
 
-impl<W: Width> Thread<'_, '_, W> {
+impl<'c, W: Width> Thread<'_, 'c, W> {
     fn start(
         config: Config,
-        number: usize,
+        around: &Around,
         requests: &Receiver<Request>,
         started: &Sender<(Arc<Port>, u32)>,
-        listener: &(dyn Fn(Event) + Send + Sync),
-        trace: &Trace,
     ) {
-        let core = Core::<W>::new(Hart::new(config));
-        trace.observe(&core.hart);
+        let core = Core::<W>::new(Hart::new(config)).answered(around.environment.is_some());
+        around.trace.observe(&core.hart);
         let thread_id = rustix::thread::gettid().as_raw_nonzero().get() as u32;
         let cache = Cache::new(&core.hart);
+        let mut thread = Thread { core: &core, cache, around, requests, running: false, waits: false };
+        thread.at_rest().begin();
         // Nobody waits for it if the machine is gone already.
         let _ = started.send((core.hart.port().clone(), thread_id));
-        Thread { core: &core, cache, number, requests, listener, trace, running: false, waits: false }.live();
+        thread.live();
+    }
+
+    /// The hart as it stands.
+    fn at_rest(&mut self) -> AtRest<'_, 'c, W> {
+        let environment = self.around.environment.as_deref();
+        AtRest { core: self.core, cache: &mut self.cache, waits: &mut self.waits, environment }
+    }
+
+    /// Has the environment do something with the hart, if there is one.
+    #[inline]
+    fn environment<R>(&mut self, f: impl FnOnce(&dyn Environment, &mut dyn Inspect) -> R) -> Option<R> {
+        let environment = self.around.environment.as_deref()?;
+        Some(f(environment, &mut self.at_rest()))
     }
 
     fn live(mut self) {
         loop {
             if !self.running {
+                self.environment(|environment, hart| environment.rest(hart));
                 let Ok(request) = self.requests.recv() else { return };
                 if !self.answer(request) {
                     return;
@@ -245,7 +278,7 @@ impl<W: Width> Thread<'_, '_, W> {
     fn answer(&mut self, request: Request) -> bool {
         match request {
             Request::Look(look) => {
-                look(&mut AtRest { core: self.core, cache: &mut self.cache, waits: &mut self.waits });
+                look(&mut self.at_rest());
             }
             Request::Resume => {
                 self.running = true;
@@ -268,11 +301,16 @@ impl<W: Width> Thread<'_, '_, W> {
 
     /// Runs until somebody rings, or the hart stops by itself.
     fn run(&mut self) {
-        let (core, trace) = (self.core, self.trace);
+        let (core, trace) = (self.core, &self.around.trace);
         let hart = &core.hart;
         let port = hart.port().clone();
+        if self.environment(|environment, hart| environment.heed(hart)) == Some(false) {
+            port.sleep(NAP);
+            return;
+        }
         if self.waits {
             if !hart.wakes() {
+                self.environment(|environment, hart| environment.rest(hart));
                 port.sleep(NAP);
                 return;
             }
@@ -293,9 +331,8 @@ impl<W: Width> Thread<'_, '_, W> {
             } else {
                 core.run_block(&mut self.cache, trace)
             };
-            if ended == Ended::Waiting {
-                self.waits = true;
-                return;
+            if matches!(ended, Ended::Waiting | Ended::Called) {
+                return self.pause(ended);
             }
             if port.rung() {
                 if watches && let Some(addr) = hart.take_watch_hit() {
@@ -306,16 +343,27 @@ impl<W: Width> Thread<'_, '_, W> {
         }
     }
 
+    /// Does what the instruction that ended so asks for.
+    fn pause(&mut self, ended: Ended) {
+        self.waits = ended == Ended::Waiting;
+        if ended == Ended::Called {
+            self.environment(|environment, hart| environment.call(hart));
+        }
+    }
+
     /// Does one instruction, breakpoint or not. Interrupts wait, as QEMU's debugger lets them, so that a step
     /// arrives where it was to go; and a hart that waits for one does not wait for it now.
     fn one(&mut self) {
-        let ended = self.core.run_one(&mut self.cache, self.trace);
+        if self.environment(|environment, hart| environment.heed(hart)) == Some(false) {
+            return;
+        }
+        let ended = self.core.run_one(&mut self.cache, &self.around.trace);
         self.core.note_overflow();
-        self.waits = ended == Ended::Waiting;
+        self.pause(ended);
     }
 
     fn stop(&mut self, reason: Reason) {
         self.running = false;
-        (self.listener)(Event::Stopped { hart: self.number, reason });
+        (self.around.listener)(Event::Stopped { hart: self.around.number, reason });
     }
 }

@@ -1,6 +1,6 @@
 //! What a debugger or monitor sees of a hart, whatever its register width.
 
-use crate::{block::Cache, core::Core, trace};
+use crate::{block::Cache, core::Core, environment::Environment, trace};
 use hartwright_hart::Privilege;
 use hartwright_ir::Width;
 use hartwright_isa::{Decoded, cpu::CpuModel};
@@ -57,6 +57,13 @@ pub trait Inspect {
     fn set_breakpoints(&mut self, breakpoints: &Breakpoints);
     /// Puts the hart where power-on puts it.
     fn reset(&mut self);
+    /// Forgets translations: that of virtual address `addr`, or all.
+    fn flush(&mut self, addr: Option<u64>);
+    /// Has instructions fetched anew, as `fence.i` does.
+    fn refetch(&mut self);
+    /// From now on, and until reset, a timer that is not the guest's to write drives `mip.STIP`: it is high while
+    /// `mtime` is at least `mtime`. Where the guest has `stimecmp`, that is what is set.
+    fn set_timer(&mut self, mtime: u64);
 
     /// Reads memory at virtual address `addr`, page by page; how many bytes could be read.
     fn read(&self, addr: u64, bytes: &mut [u8]) -> usize {
@@ -99,6 +106,16 @@ pub(crate) struct AtRest<'r, 'c, W> {
     pub(crate) core: &'c Core<W>,
     pub(crate) cache: &'r mut Cache<'c, W>,
     pub(crate) waits: &'r mut bool,
+    pub(crate) environment: Option<&'r dyn Environment>,
+}
+
+impl<W: Width> AtRest<'_, '_, W> {
+    /// Has the environment, if there is one, say where a hart that was reset begins.
+    pub(crate) fn begin(&mut self) {
+        if let Some(environment) = self.environment {
+            environment.reset(self);
+        }
+    }
 }
 
 impl<W: Width> Inspect for AtRest<'_, '_, W> {
@@ -173,5 +190,19 @@ impl<W: Width> Inspect for AtRest<'_, '_, W> {
         *self.waits = false;
         self.core.hart.reset();
         self.cache.clear();
+        self.begin();
+    }
+    fn flush(&mut self, addr: Option<u64>) {
+        match addr {
+            Some(addr) => self.core.hart.flush_page(addr),
+            None => self.core.hart.flush(),
+        }
+    }
+    fn refetch(&mut self) {
+        self.cache.fence();
+        self.core.hart.forget_fetches();
+    }
+    fn set_timer(&mut self, mtime: u64) {
+        self.core.hart.set_timer(mtime);
     }
 }

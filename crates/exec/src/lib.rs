@@ -9,6 +9,7 @@
 
 mod block;
 mod core;
+mod environment;
 mod handlers;
 mod harts;
 mod inspect;
@@ -16,6 +17,7 @@ mod task;
 mod trace;
 
 pub use core::{Core, Stop};
+pub use environment::Environment;
 pub use harts::{Event, Harts, Reason, Setup};
 pub use inspect::{Breakpoints, Inspect};
 pub use task::{Exit, Task};

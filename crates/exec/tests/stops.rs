@@ -34,7 +34,11 @@ fn hart(program: &[u32]) -> (Harts, Receiver<Event>) {
     let (tell, told) = mpsc::channel();
     let tell = Mutex::new(tell);
     let listener = Arc::new(move |event| tell.lock().unwrap().send(event).unwrap());
-    (Harts::new(Setup { harts: vec![config], listener, trace: Trace::default() }).unwrap(), told)
+    (
+        Harts::new(Setup { harts: vec![config], listener, trace: Trace::default(), environment: None })
+            .unwrap(),
+        told,
+    )
 }
 
 /// Why the hart stopped, and where.

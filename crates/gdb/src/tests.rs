@@ -100,7 +100,7 @@ fn machine_of(model: &str, content: &[(u64, Vec<u8>)]) -> (Arc<Control>, Around)
     };
     let (stops, quit) = (Stops::default(), Around::default());
     let harts = vec![config(0), config(1)];
-    let setup = Setup { harts, listener: stops.listener(), trace: Trace::default() };
+    let setup = Setup { harts, listener: stops.listener(), trace: Trace::default(), environment: None };
     let parts = Parts {
         harts: Harts::new(setup).unwrap(),
         space,

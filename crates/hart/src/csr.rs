@@ -368,7 +368,14 @@ impl<W: Width> Hart<W> {
 
     /// Whether `stimecmp` drives `STIP`.
     fn sstc(&self) -> bool {
-        self.csrs.menvcfg.get() & ENVCFG_STCE != 0
+        self.csrs.menvcfg.get() & ENVCFG_STCE != 0 || self.timer.get()
+    }
+
+    /// Has `mip.STIP` high while `mtime` is at least `mtime`, until reset also without Sstc: for who stands where
+    /// firmware would.
+    pub fn set_timer(&self, mtime: u64) {
+        self.timer.set(true);
+        self.write_stimecmp(mtime);
     }
 
     /// The interrupt of overflowing counters, if there is one.

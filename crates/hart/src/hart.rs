@@ -68,8 +68,10 @@ pub struct Hart<W> {
     pub(crate) float_dirty: Cell<bool>,
     pub(crate) watched: RefCell<Vec<Watch>>,
     pub(crate) watch_hit: Cell<Option<u64>>,
-    /// Drives `mip.STIP`.
+    /// Drives `mip.STIP`, with Sstc or [`set_timer`](Self::set_timer).
     pub(crate) stimecmp: Arc<Comparator>,
+    /// Whether `stimecmp` drives `mip.STIP` although the guest has no such register.
+    pub(crate) timer: Cell<bool>,
     /// Who stands for the page tables, if somebody does.
     pub(crate) protection: OnceCell<Arc<dyn Protection>>,
     /// Who hears of translations by the page tables, if somebody does.
@@ -164,6 +166,7 @@ impl<W: Width> Hart<W> {
             protection: OnceCell::new(),
             observer: OnceCell::new(),
             stimecmp: config.mtime.comparator(stip),
+            timer: Cell::new(false),
             port,
             config,
         };
@@ -178,6 +181,7 @@ impl<W: Width> Hart<W> {
         self.pmp.reset();
         self.reset_csrs();
         self.reservation.set(None);
+        self.timer.set(false);
         self.instret.set(0);
         self.trapped.set(0);
         self.set_pc(self.config.reset_pc);

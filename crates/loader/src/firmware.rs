@@ -38,6 +38,8 @@ pub enum Bios {
     None,
     /// OpenSBI, wherever it is.
     Default,
+    /// No firmware, because the emulator itself answers the kernel's calls.
+    Builtin,
     /// A file of that name.
     File(String),
 }
@@ -48,6 +50,7 @@ impl Bios {
         match value {
             "none" => Bios::None,
             "default" => Bios::Default,
+            "builtin" => Bios::Builtin,
             file => Bios::File(file.to_owned()),
         }
     }
@@ -96,7 +99,7 @@ impl std::error::Error for NotFound {}
 /// [`NotFound`] with the places that were tried.
 pub fn find_firmware(bios: &Bios, folders: &[PathBuf], class: Class) -> Result<Option<Firmware>, NotFound> {
     match bios {
-        Bios::None => Ok(None),
+        Bios::None | Bios::Builtin => Ok(None),
         Bios::File(name) => {
             let path =
                 data_file(name, folders).ok_or_else(|| NotFound { name: name.clone(), looked: vec![] })?;

@@ -54,7 +54,7 @@ pub struct BootOptions {
 pub struct Plan {
     /// Firmware, kernel, initrd, device tree and loaders' files, each with its place.
     pub layout: Layout,
-    /// Where harts begin, unless [`starts`](Self::starts) says otherwise.
+    /// Where harts begin after a reset, unless [`starts`](Self::starts) says otherwise.
     pub reset: u64,
     /// Where single harts begin instead, by `-device loader,cpu-num=`.
     pub starts: Vec<(u32, u64)>,
@@ -66,6 +66,9 @@ pub struct Plan {
     pub device_tree: Vec<u8>,
     /// Where it lies.
     pub device_tree_at: u64,
+    /// Whether harts begin in S-mode, in the kernel, and the emulator answers its calls (`-bios builtin`).
+    pub supervisor: bool,
+    /// What is put at `reset`; nothing where that is the kernel itself.
     reset_code: Vec<u8>,
 }
 
@@ -121,6 +124,10 @@ pub fn plan(
         return Err("-initrd only allowed with -kernel option".into());
     }
 
+    let supervisor = options.bios.as_deref().is_some_and(|named| Bios::new(named) == Bios::Builtin);
+    if supervisor {
+        enough_for_supervisor(options, model)?;
+    }
     let firmware = match firmware(options, class, model)? {
         None => None,
         Some(Source::Builtin(bytes)) => {
@@ -137,6 +144,10 @@ pub fn plan(
     };
     let mut firmware_entry = None;
     let mut kernel_at = *spec.boot.firmware;
+    if supervisor {
+        // Where it is with firmware, which other software may rely on.
+        kernel_at = kernel_at.saturating_add(kernel_align(class));
+    }
     if let Some((name, bytes)) = firmware {
         let image = Image::new(bytes, *spec.boot.firmware, class)
             .map_err(|why| format!("could not load firmware '{name}': {why}"))?;
@@ -207,13 +218,14 @@ pub fn plan(
     let symbols =
         parts.into_iter().fold(Symbols::default(), |symbols, part| symbols.merge(part.image.symbols.clone()));
     Ok(Plan {
-        reset: *spec.boot.reset,
+        reset: if supervisor { entry } else { *spec.boot.reset },
         starts,
         symbols,
         notes,
         device_tree,
         device_tree_at,
-        reset_code: reset.code(),
+        supervisor,
+        reset_code: if supervisor { vec![] } else { reset.code() },
         layout,
     })
 }
@@ -233,6 +245,21 @@ fn enough_for_builtin(model: &CpuModel) -> Result<(), String> {
         false => Err(format!(
             "our own firmware needs {}, which this CPU has not; -bios none -kernel FILE starts a program",
             missing.join(", ")
+        )),
+    }
+}
+
+/// Whether there is something to answer calls of, and harts that this is done for.
+fn enough_for_supervisor(options: &BootOptions, model: &CpuModel) -> Result<(), String> {
+    if options.kernel.is_none() {
+        return Err(
+            "-bios builtin answers the calls of a kernel in supervisor mode: -kernel FILE names one".into()
+        );
+    }
+    match model.xlen {
+        64 => Ok(()),
+        xlen => Err(format!(
+            "-bios builtin is for harts of 64 bits, and these have {xlen}: -bios FILE names firmware for them"
         )),
     }
 }

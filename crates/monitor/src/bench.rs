@@ -64,8 +64,12 @@ pub(crate) fn machine(program: &[u32]) -> (Arc<Control>, Asked) {
         mtime: Mtime::new(clock.clone(), 10_000_000),
     };
     let stops = Stops::default();
-    let setup =
-        Setup { harts: vec![config(0), config(1)], listener: stops.listener(), trace: Trace::default() };
+    let setup = Setup {
+        harts: vec![config(0), config(1)],
+        listener: stops.listener(),
+        trace: Trace::default(),
+        environment: None,
+    };
     let root = Node::root(Abstract::container());
     let top = root.add("machine", Abstract::container()).unwrap();
     top.add("uart0", Abstract::container()).unwrap();

@@ -5,17 +5,22 @@ use super::{Complete, FLAG, Flag};
 pub(super) const FLAGS: &[Flag] = &[
     Flag {
         names: &["bios"],
-        form: "default|none|FILE",
+        form: "default|builtin|none|FILE",
         brief: "choose the firmware",
         more: "Without it, a machine that is given a kernel gets OpenSBI, and one without gets our own monitor. \
-               FILE is looked for as it is, then in the folders of -L.",
-        examples: &[("-bios none -kernel a.elf", "bare metal: a.elf runs in machine mode")],
+               builtin is \
+               no firmware at all: the emulator itself answers the kernel's calls (SBI 2.0), and harts begin in the \
+               kernel, in supervisor mode. FILE is looked for as it is, then in the folders of -L.",
+        examples: &[
+            ("-bios none -kernel a.elf", "bare metal: a.elf runs in machine mode"),
+            ("-bios builtin -kernel vmlinux", "Linux without firmware, and faster"),
+        ],
         complete: Complete::File,
         parse: |asked, arg| {
             asked.bios = Some(arg.text.clone());
             Ok(())
         },
-        accepts: &["none", "default", "fw.bin"],
+        accepts: &["none", "default", "builtin", "fw.bin"],
         ..FLAG
     },
     Flag {

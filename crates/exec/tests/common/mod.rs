@@ -71,8 +71,12 @@ impl Machine {
         let tell = Mutex::new(tell);
         // A test that does not listen has no use for events.
         let listener = Arc::new(move |event| tell.lock().unwrap().send(event).unwrap_or_default());
-        let harts =
-            Harts::new(Setup { harts: (0..harts).map(config).collect(), listener, trace: Trace::default() });
+        let harts = Harts::new(Setup {
+            harts: (0..harts).map(config).collect(),
+            listener,
+            trace: Trace::default(),
+            environment: None,
+        });
         Machine { space, clock, mtime, harts: harts.unwrap(), events, finished }
     }
 
