@@ -154,10 +154,10 @@ impl Place {
         post.interrupt = false;
     }
 
-    /// Has a software interrupt pending, unless the hart is stopped.
+    /// Has a software interrupt pending, unless the hart is stopped; one that is about to start finds it there.
     pub(crate) fn interrupt(&self) {
         let mut post = self.post();
-        if matches!(post.state, State::Started | State::Suspended(_)) {
+        if !matches!(post.state, State::Stopped | State::Ended) {
             post.interrupt = true;
             drop(post);
             self.ring();
