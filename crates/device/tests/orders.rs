@@ -2,8 +2,10 @@
 #![forbid(unsafe_code)]
 
 use hartwright_device::{
-    Access, BusError, Device, Error, Locked, Mmio, Registers, Saved, Wiring, any_access, conforms, trace,
+    Access, BusError, Device, Dma, Error, Line, Locked, Mmio, Registers, Saved, Wiring, any_access, conforms,
+    trace,
 };
+use hartwright_mem::AddressSpace;
 use hartwright_objects::Object;
 use serde::{Deserialize, Serialize};
 use std::sync::{Arc, Mutex};
@@ -12,6 +14,7 @@ use std::sync::{Arc, Mutex};
 #[derive(Object)]
 #[object(name = "test.big", parent = "sys-bus-device", family = dyn Device)]
 struct Big {
+    memory: Dma,
     state: State,
     syncs: u32,
 }
@@ -42,7 +45,8 @@ impl Big {
 }
 
 impl Device for Big {
-    fn realize(&mut self, _: Wiring) -> Result<(), Error> {
+    fn realize(&mut self, wiring: Wiring) -> Result<(), Error> {
+        self.memory = wiring.memory;
         Ok(())
     }
     fn reset(&mut self) {
@@ -120,24 +124,46 @@ fn any_bytes_are_accesses() {
     }
 }
 
+/// All in one test: what is traced, and where to, is one for the whole program.
 #[test]
-fn an_access_is_traced_by_name_and_field() {
+fn accesses_lines_and_dma_are_traced_by_name() {
+    let mut map = AddressSpace::build();
+    map.ram("ram", 0x8000, 0x1000).unwrap();
+    let space = map.finish().unwrap();
     let device = Locked::<Big>::new(Box::default());
-    device.wire(Wiring { name: "big0".into(), ..Wiring::default() }).unwrap();
+    let wiring = Wiring { name: "big0".into(), memory: Dma::new(&space), ..Wiring::default() };
+    device.wire(wiring).unwrap();
+    let end = |pin| trace::line("big0", "irq", "plic", pin, device.clone());
+    let quiet = Line::new(end(3), 3);
     let said = Arc::new(Mutex::new(vec![]));
     let ears = said.clone();
     trace::say_to(move |line| ears.lock().unwrap().push(line.to_owned()));
-    trace::enable(["big0", "-*.word.read", "test.big.array"].map(trace::Pattern::new).into());
+    trace::enable(
+        ["big0", "-*.word.read", "test.big.array", "irq.plic", "-irq.*.4", "dma.*.write"]
+            .map(trace::Pattern::new)
+            .into(),
+    );
     device.with(|d| d.state.regs.seen = 0x0203);
     assert_eq!((device.read(8, 2), device.read(0, 4)), (Ok(0x0302), Ok(0x0403_0201)));
     device.write(2, 1, 0xab).unwrap();
     device.read(0xc, 1).unwrap();
+    for line in [&quiet, &Line::new(end(4), 4), &Line::new(end(5), 5)] {
+        line.set(true);
+        line.set(true);
+    }
+    device.with(|d| {
+        d.memory.write(0x8000, &[0xab; 17]).unwrap();
+        d.memory.write(0, &[1]).unwrap_err();
+        d.memory.read(0x8000, &mut [0]).unwrap();
+    });
     trace::enable(vec![]);
     device.read(0xc, 1).unwrap();
     let lines = [
         "read  big0.seen = 0x0203 { LOW=much HIGH=0 KEPT=1 }",
         "write big0.word = 0x0000ab00 (bits 15:8)",
         "read  big0.array[1] = 0x00",
+        "irq   big0.irq -> plic.5 = 1",
+        "dma   big0 write 0x8000+0x11: ab ab ab ab ab ab ab ab ab ab ab ab ab ab ab ab ...",
     ];
     assert_eq!(*said.lock().unwrap(), lines);
 }
