@@ -1,7 +1,7 @@
 //! Linux user mode: runs riscv64 programs on the host's kernel.
 //!
 //! A guest thread is a host thread, a guest address is a host address less a base, a guest signal is a host signal.
-//! [`calls`] has a row for each system call; [`thread`] is the loop around guest code; [`memory`] says what may be
+//! `calls` has a row for each system call; `thread` is the loop around guest code; `memory` says what may be
 //! accessed. The engine is `exec`'s, the same that runs machines.
 
 #![expect(unsafe_code, reason = "guest memory is mapped and host calls are made on the guest's behalf")]
