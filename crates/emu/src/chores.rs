@@ -6,7 +6,7 @@ use hartwright_backend::opts::Opts;
 use hartwright_machine::{MachineSpec, Options, inspect, schema};
 use hartwright_objects::Registry;
 
-use crate::{Face, Failure, Outcome, Program};
+use crate::{Face, Failure, Outcome, Program, new::new};
 
 /// A word that may stand first on the command line, where QEMU would take it for a disk image.
 pub(crate) struct Chore {
@@ -26,6 +26,12 @@ pub(crate) const CHORES: &[Chore] = &[
         form: "FILE[,NAME=VALUE]...",
         brief: "read and check machine files, and say all that is wrong with them",
         run: check,
+    },
+    Chore {
+        name: "new",
+        form: "NAME",
+        brief: "write a crate with a machine and devices of its own, to begin with",
+        run: new,
     },
     Chore {
         name: "schema",

@@ -15,6 +15,7 @@ mod failure;
 mod flags;
 mod help;
 mod host;
+mod new;
 mod not_yet;
 mod program;
 mod run;

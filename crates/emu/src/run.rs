@@ -27,8 +27,8 @@ use crate::{
     parse, resolve, signals, watching,
 };
 
-/// The whole program, but for its arguments.
-pub fn main_with(words: impl IntoIterator<Item = OsString>) -> ExitCode {
+/// The whole program, but for its arguments. An option of `defaults` is as if it stood first.
+pub fn main_with(defaults: &[&str], words: impl IntoIterator<Item = OsString>) -> ExitCode {
     Inherited::note();
     let mut words = words.into_iter();
     let argv0 = words.next().map(|word| word.to_string_lossy().into_owned());
@@ -45,6 +45,7 @@ pub fn main_with(words: impl IntoIterator<Item = OsString>) -> ExitCode {
             Outcome::Fail(Failure::new(format!("signals cannot be had: {}", reason(&error)))),
         );
     }
+    let words = defaults.iter().map(OsString::from).chain(words);
     let config = parse(&program, words).and_then(|asked| {
         for warning in &asked.warnings {
             say(&format!("{}: {warning}\n", program.name));

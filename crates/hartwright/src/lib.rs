@@ -98,10 +98,8 @@
 // The derives name this crate from outside, also in its own examples.
 extern crate self as hartwright;
 
-mod new;
 pub mod testing;
 
-use hartwright_emu::{Face, Program};
 use std::{ffi::OsString, process::ExitCode};
 
 pub use hartwright_device::{registers, serde};
@@ -153,16 +151,7 @@ pub fn main() -> ExitCode {
 /// }
 /// ```
 pub fn main_with_defaults(defaults: &[&str]) -> ExitCode {
-    let mut words = std::env::args_os();
-    let name = words.next().unwrap_or_else(|| "hartwright".into());
-    let mut words = words.peekable();
-    // A word without a dash would be a disk image, so only QEMU's own name has QEMU's meaning of it.
-    let qemu = Program::new(name.to_str()).face == Face::Qemu;
-    if !qemu && words.peek().is_some_and(|word| word == "new") {
-        let words: Vec<_> = words.skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
-        return new::run(&words);
-    }
-    run([name].into_iter().chain(defaults.iter().map(OsString::from)).chain(words))
+    hartwright_emu::main_with(defaults, std::env::args_os())
 }
 
 /// The whole program with other words; the first is what it is called.
@@ -172,5 +161,5 @@ pub fn main_with_defaults(defaults: &[&str]) -> ExitCode {
 /// assert_eq!(code, std::process::ExitCode::SUCCESS);
 /// ```
 pub fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
-    hartwright_emu::main_with(words)
+    hartwright_emu::main_with(&[], words)
 }

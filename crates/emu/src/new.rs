@@ -2,12 +2,9 @@
 //!
 //! What it writes is `examples/my-board` with another name, so there is one text, and CI builds and runs it.
 
-use std::{
-    fs,
-    io::{self, Write},
-    path::Path,
-    process::ExitCode,
-};
+use std::{fs, io, path::Path};
+
+use crate::{Failure, Outcome, Program};
 
 /// What the example is called, as a package and as a crate.
 const NAMES: [&str; 2] = ["my-board", "my_board"];
@@ -87,6 +84,9 @@ macro_rules! template {
     };
 }
 
+/// Where the library was when this program was built: in a checkout, as a rule.
+const SDK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../hartwright");
+
 /// The files of the example, by their path in it.
 const FILES: [(&str, &[u8]); 13] = template! {
     ".gitignore"
@@ -105,20 +105,16 @@ const FILES: [(&str, &[u8]); 13] = template! {
 };
 
 /// Does what `words`, those after `new`, ask for.
-pub(crate) fn run(words: &[String]) -> ExitCode {
-    let done = match words {
+pub(crate) fn new(_: &Program, words: &[String]) -> Outcome {
+    let written = match words {
         [word] if !word.starts_with('-') => write(Path::new(word)),
-        _ => Err("usage: hartwright new NAME\nNAME is a folder that is not there yet, and what the crate in it and \
-                  its machine are called"
-            .into()),
+        _ => Err(
+            "give one name, such as demo-soc, of a folder that is not there yet; the crate in it and its \
+                  machine are called so"
+                .into(),
+        ),
     };
-    let (mut stream, text, code): (Box<dyn Write>, _, _) = match done {
-        Ok(text) => (Box::new(io::stdout()), text, ExitCode::SUCCESS),
-        Err(why) => (Box::new(io::stderr()), format!("hartwright new: {why}"), ExitCode::FAILURE),
-    };
-    // There is nowhere else to say it.
-    let _ = writeln!(stream, "{text}");
-    code
+    written.map_or_else(|why| Outcome::Fail(Failure::of("new", why)), |next| Outcome::print(next + "\n"))
 }
 
 /// Writes the crate `folder`, named as its last part; answers what to do next.
@@ -135,7 +131,7 @@ fn write(folder: &Path) -> Result<String, String> {
         _ => format!("'{}' cannot be written: {why}", what.display()),
     };
     fs::create_dir(folder).map_err(|why| refused(folder, why))?;
-    let (dependency, note) = dependency(Path::new(env!("CARGO_MANIFEST_DIR")));
+    let (dependency, note) = dependency(Path::new(SDK));
     for (path, bytes) in FILES {
         let file = folder.join(path);
         if let Some(parent) = file.parent() {
@@ -185,11 +181,11 @@ fn renamed(bytes: &[u8], name: &str, dependency: &str) -> Vec<u8> {
     }
 }
 
-/// The line of a manifest that finds this library, and a note if it takes a helping hand: `home` is where this program
-/// was built from, a checkout as a rule.
+/// The line of a manifest that finds this library, and a note if it takes a helping hand; `home` is where it may be.
 fn dependency(home: &Path) -> (String, &'static str) {
-    let there = home.join("Cargo.toml").is_file();
-    match home.to_str().filter(|path| there && !path.contains(['\'', '\n'])) {
+    // It is there, and named without detours.
+    let home = home.join("Cargo.toml").canonicalize().ok().and_then(|file| Some(file.parent()?.to_owned()));
+    match home.as_deref().and_then(Path::to_str).filter(|path| !path.contains(['\'', '\n'])) {
         Some(path) => (format!("hartwright = {{ path = '{path}' }}"), ""),
         None => (
             format!("hartwright = \"{}\"", env!("CARGO_PKG_VERSION")),
@@ -234,6 +230,20 @@ mod tests {
     }
 
     #[test]
+    fn a_board_with_a_uart_of_ones_own_is_short() {
+        let mut count = 0;
+        for (path, bytes) in FILES {
+            if ["Cargo.toml", "src/lib.rs", "src/main.rs", "src/uart.rs"].contains(&path) {
+                let text = String::from_utf8_lossy(bytes).into_owned();
+                let comment = |line: &str| line.starts_with("//") || line.starts_with("# ");
+                count +=
+                    text.lines().map(str::trim).filter(|line| !line.is_empty() && !comment(line)).count();
+            }
+        }
+        assert!(count <= 120, "{count} lines that are neither blank nor comment");
+    }
+
+    #[test]
     fn a_new_crate_has_its_own_name_and_finds_the_library() {
         let scratch = std::env::temp_dir().join(format!("hartwright-new-{}", std::process::id()));
         fs::create_dir(&scratch).unwrap();
@@ -242,7 +252,8 @@ mod tests {
         assert!(next.contains("cargo run"), "{next}");
         let manifest = fs::read_to_string(folder.join("Cargo.toml")).unwrap();
         assert!(manifest.contains("name = \"demo-soc\"") && !manifest.contains("my-board"), "{manifest}");
-        assert!(manifest.contains(&format!("path = '{}'", env!("CARGO_MANIFEST_DIR"))), "{manifest}");
+        let sdk = Path::new(SDK).canonicalize().unwrap();
+        assert!(manifest.contains(&format!("path = '{}'", sdk.display())), "{manifest}");
         let main = fs::read_to_string(folder.join("src/main.rs")).unwrap();
         assert!(main.contains("use demo_soc as _;"), "{main}");
         let again = write(&folder).unwrap_err();
