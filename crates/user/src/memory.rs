@@ -259,16 +259,26 @@ impl Change<'_> {
     }
 
     /// Moves the mapping at `old` to `new`, with the host's own means; the ranges may differ in length.
+    ///
+    /// What is anonymous and private moves without leaving a hole in the reservation, into which the host could put
+    /// something of our own before it is closed. Other mappings cannot grow without their file, and leave one for a
+    /// moment.
     pub(crate) fn relocate(&mut self, old: Range<u64>, new: Range<u64>, map: Map) -> Answer {
         self.forget_code(old.clone());
         self.forget_code(new.clone());
-        let flags = (libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED) as u64;
         let base = self.memory.base;
-        let lens = [old.end - old.start, new.end - new.start];
+        let [from, to] = [old.end - old.start, new.end - new.start];
+        let anonymous = map.file.is_none() && !map.shared;
+        let (keep, from, moved) =
+            if anonymous { (libc::MREMAP_DONTUNMAP, from.min(to), from.min(to)) } else { (0, from, to) };
+        let flags = (libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED | keep) as u64;
         // SAFETY: both places are the guest's.
-        unsafe {
-            host::call(libc::SYS_mremap, &[base + old.start, lens[0], lens[1], flags, base + new.start])
-        }?;
+        unsafe { host::call(libc::SYS_mremap, &[base + old.start, from, moved, flags, base + new.start]) }?;
+        if moved < to {
+            let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
+            let range = new.start + moved..new.end;
+            self.map(Request { range, prot: map.prot, flags, file: None, name: map.name.clone() })?;
+        }
         self.maps.remove(old.clone());
         self.memory.reserve(old)?;
         self.maps.insert(new.start, map);

@@ -20,11 +20,14 @@ const OURS: &str = env!("CARGO_BIN_EXE_hartwright-riscv64");
 fn compiled(name: &str) -> Option<PathBuf> {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/programs/{name}.c"));
     let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    // Another test may run the same program at this moment, in a process of its own.
+    let made = program.with_extension(std::process::id().to_string());
     let mut command = Command::new(COMPILER);
-    command.args(["-O1", "-static", "-pthread", "-o"]).arg(&program).arg(source);
+    command.args(["-O1", "-static", "-pthread", "-o"]).arg(&made).arg(source);
     match command.status() {
         Ok(status) => {
             assert!(status.success(), "{COMPILER} does not compile {name}.c");
+            std::fs::rename(made, &program).unwrap();
             Some(program)
         }
         Err(error) => {
