@@ -11,9 +11,11 @@ use std::{
 
 /// Builds the release and installs it below `prefix`.
 pub fn install(prefix: &Path) -> Result<()> {
-    let packages = ["--package", "hartwright", "--package", "hartwright-user"];
-    let built = cargo().args(["build", "--release"]).args(packages).status();
-    ensure!(built.context("cannot start cargo")?.success(), "hartwright does not build");
+    // One by one, as the suite `build` does: together they might share features, and be built twice.
+    for package in [PROGRAM, "hartwright-user"] {
+        let built = cargo().args(["build", "--release", "--package", package]).status();
+        ensure!(built.context("cannot start cargo")?.success(), "{package} does not build");
+    }
     let release = target().join("release");
     let program = release.join(PROGRAM);
 
