@@ -54,6 +54,19 @@ fn a_moved_and_a_second_uart_are_told_to_the_guest() {
     assert_eq!((second.read_u32("interrupts"), second.read_u32("reg-shift")), (Some(11), Some(2)));
 }
 
+#[test]
+fn a_uart_without_a_host_end_is_not_the_console() {
+    let registry = Registry::linked().unwrap();
+    let text =
+        "[[device]]\nname = \"mute\"\ntype = \"ns16550a\"\nbase = 0x1000_1000\nsize = 0x100\n\n".to_owned();
+    let text = include_str!("param.toml").replacen("[[device]]", &(text + "[[device]]"), 1);
+    let checked = MachineSpec::read("p.toml", &text).unwrap().check(&registry, &Globals::new()).ok().unwrap();
+    let tree = tree(&checked);
+    let aliases = tree.find_node("/aliases").unwrap();
+    assert_eq!(aliases.read_str("serial0"), Some("/soc/serial@10000000"));
+    assert_eq!(aliases.read_str("serial1"), Some("/soc/serial@10001000"));
+}
+
 /// All properties below `node` by path.
 fn facts(node: &Node, path: &str, into: &mut BTreeSet<String>) {
     for name in node.property_names() {

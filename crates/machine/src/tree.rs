@@ -140,20 +140,20 @@ fn node_name(spec: &Device, generic: &str) -> String {
     format!("{generic}@{:x}", *spec.base)
 }
 
-/// The paths of the serial ports: `serial0` first, the others in the order of the specification.
+/// The paths of the serial ports: `serial0` first, those without a host end last.
 fn serials(checked: &Checked) -> Vec<String> {
-    let mut serials: Vec<(String, String)> = checked
+    let mut serials: Vec<((bool, usize, &str), String)> = checked
         .spec
         .devices
         .iter()
         .enumerate()
         .filter(|(index, _)| checked.devices[*index].node() == "serial")
         .map(|(_, spec)| {
-            let port = spec.chardev.as_ref().map_or("~", |port| port.as_str());
-            (port.to_owned(), format!("/soc/{}", node_name(spec, "serial")))
+            let port = spec.chardev.as_ref().map_or("", |port| port.as_str());
+            ((spec.chardev.is_none(), port.len(), port), format!("/soc/{}", node_name(spec, "serial")))
         })
         .collect();
-    serials.sort_by(|a, b| (a.0.len(), &a.0).cmp(&(b.0.len(), &b.0)));
+    serials.sort_by_key(|(order, _)| *order);
     serials.into_iter().map(|(_, path)| path).collect()
 }
 
