@@ -1,8 +1,11 @@
 //! Finds what makes no sense in a specification, and says where, as a compiler does.
 
-use crate::{At, Device, End, MachineSpec, Problem, Said, boards::unknown_cpu, reset::Reset, write::hex};
+use crate::{
+    Device, End, MachineSpec, Problem, Said, boards::unknown_cpu, reset::Reset, source::first_is_to_blame,
+    write::hex,
+};
 use hartwright_device as device;
-use hartwright_device::{Output, Target};
+use hartwright_device::Output;
 use hartwright_isa::cpu::{CpuModel, MODELS, Target as Isa};
 use hartwright_objects::{Class, Error, Given, Globals, Registry, Value, nearest, unlinked_advice};
 use std::collections::HashMap;
@@ -18,8 +21,6 @@ const BY_HARTS: &[(&str, ByHarts)] = &[
 ];
 /// The property that names the host's end of a port.
 pub(crate) const PORT: &str = "chardev";
-/// The bits of `mip` that a line can drive (privileged specification 1.13, 3.1.9).
-const HART_PINS: &[(u32, &str)] = &[(3, "MSIP"), (7, "MTIP"), (9, "SEIP"), (11, "MEIP")];
 /// RAM and ROM begin and end at pages, because that is what a hart translates by.
 const PAGE: u64 = hartwright_mem::PAGE;
 
@@ -32,9 +33,6 @@ pub struct Checked {
     /// The outputs of each device.
     pub outputs: Vec<Vec<Output>>,
 }
-
-/// By input, the line that ends there and where it was said.
-type Users = HashMap<End, (String, At)>;
 
 /// Something that takes addresses.
 struct Range<'a> {
@@ -221,8 +219,7 @@ impl MachineSpec {
                 .iter()
                 .find(|o| o.size > 0 && **o.base < range.end() && **range.base < o.end())
             {
-                // What a file says is to blame, not what its base does.
-                let swap = range.base.at.is_none() && other.base.at.is_some();
+                let swap = first_is_to_blame(other.base.at, range.base.at);
                 let (range, other) = if swap { (other, range) } else { (range, other) };
                 let message = format!("{range} overlaps {other}{}", self.source.aside(other.base.at));
                 let free = free(&ranges, range).map(|at| format!("{} is free", hex(at)));
@@ -321,145 +318,6 @@ impl MachineSpec {
             problems.push(self.source.problem(spec.size.at, message).advise(advice));
         }
         if problems.is_empty() { Ok(device) } else { Err(problems) }
-    }
-
-    fn check_lines(
-        &self,
-        devices: &[Box<dyn device::Device>],
-        outputs: &[Vec<Output>],
-        problems: &mut Vec<Problem>,
-    ) {
-        let mut users = Users::new();
-        let mut ports: HashMap<&str, &Said<String>> = HashMap::new();
-        for (spec, outputs) in self.devices.iter().zip(outputs) {
-            for output in outputs {
-                if let Target::Hart { hart, bit } = output.target
-                    && u64::from(hart) < *self.cpu.harts
-                {
-                    let end = End { to: format!("hart{hart}"), pin: bit };
-                    self.take(&mut users, devices, end, spec, &output.name, spec.name.at, problems);
-                }
-            }
-            for (name, end) in &spec.lines {
-                if let Err(problem) = self.check_line(spec, outputs, name, end, devices) {
-                    problems.push(problem);
-                } else {
-                    self.take(&mut users, devices, end.value.clone(), spec, name, end.at, problems);
-                }
-            }
-            let Some(port) = &spec.chardev else { continue };
-            if let Some(first) = ports.insert(port, port) {
-                let message = format!(
-                    "chardev '{port}' has two users; the other is there{}",
-                    self.source.aside(first.at)
-                );
-                let used = |name: &String| {
-                    self.devices.iter().any(|d| d.chardev.as_ref().is_some_and(|c| **c == *name))
-                };
-                let free = (0..).map(|number| format!("serial{number}")).find(|name| !used(name));
-                let advice = free.map(|free| format!("\"{free}\" is free"));
-                problems.push(self.source.problem(port.at, message).hint(advice));
-            }
-        }
-    }
-
-    /// Notes the user of an input, of which there may be one.
-    #[expect(clippy::too_many_arguments, reason = "all of it goes into the message")]
-    fn take(
-        &self,
-        users: &mut Users,
-        devices: &[Box<dyn device::Device>],
-        end: End,
-        spec: &Device,
-        line: &str,
-        at: At,
-        problems: &mut Vec<Problem>,
-    ) {
-        let user = format!("'{}' of '{}'", line, spec.name);
-        let Some((first, first_at)) = users.get(&end) else {
-            users.insert(end, (user, at));
-            return;
-        };
-        // What a file says is to blame, not what its base does.
-        let swap = at.is_none() && first_at.is_some();
-        let (user, at, other, other_at) =
-            if swap { (first, *first_at, &user, at) } else { (&user, at, first, *first_at) };
-        let message = format!("{user} ends at {end}, where {other} does{}", self.source.aside(other_at));
-        let free = self.free_input(devices, &end).map(|free| format!("{free} is free"));
-        let none = "a second line there would undo what the first one says";
-        problems.push(self.source.problem(at, message).advise(free.unwrap_or(none.into())));
-    }
-
-    /// An input of the same device above `end`, or else below it, at which no line ends.
-    fn free_input(&self, devices: &[Box<dyn device::Device>], end: &End) -> Option<End> {
-        let index = self.devices.iter().position(|device| *device.name == end.to)?;
-        let count = devices[index].inputs();
-        let used = |pin: u32| {
-            let mut ends = self.devices.iter().flat_map(|device| &device.lines);
-            ends.any(|(_, other)| other.to == end.to && other.pin == pin)
-        };
-        // Interrupt 0 is none to a PLIC (PLIC specification 1.0, 1.3).
-        let pin = (end.pin.saturating_add(1)..count).chain(1..end.pin.min(count)).find(|pin| !used(*pin))?;
-        Some(End { to: end.to.clone(), pin })
-    }
-
-    fn check_line(
-        &self,
-        spec: &Device,
-        outputs: &[Output],
-        name: &Said<String>,
-        end: &Said<End>,
-        devices: &[Box<dyn device::Device>],
-    ) -> Result<(), Problem> {
-        let lines = || outputs.iter().filter(|o| o.target == Target::Interrupt).map(|o| o.name.as_str());
-        if !lines().any(|line| line == name.value) {
-            let message = format!("device '{}' ({}) has no line '{name}'", spec.name, spec.class);
-            let near = nearest(name, lines()).map(|near| format!("did you mean '{near}'?"));
-            let all = lines().collect::<Vec<_>>().join(", ");
-            let all = if all.is_empty() { "it has none".to_owned() } else { format!("it has {all}") };
-            return Err(self.source.problem(name.at, message).advise(near.unwrap_or(all)));
-        }
-        let dangling = |message: String, advice: String| {
-            Err(self
-                .source
-                .problem(end.at, format!("line '{name}' of '{}' {message}", spec.name))
-                .advise(advice))
-        };
-        if let Some(hart) = end.hart() {
-            if hart >= *self.cpu.harts {
-                return dangling(
-                    format!("ends at hart {hart}, which is not there"),
-                    format!("harts are numbered from 0 to {}", self.cpu.harts.saturating_sub(1)),
-                );
-            }
-            if !HART_PINS.iter().any(|pin| pin.0 == end.pin) {
-                let pins = HART_PINS.iter().map(|(bit, name)| format!("{bit} ({name})"));
-                return dangling(
-                    format!("ends at bit {} of mip, which no line drives", end.pin),
-                    format!("lines drive {}", pins.collect::<Vec<_>>().join(", ")),
-                );
-            }
-            return Ok(());
-        }
-        let inputs = |index: usize| devices[index].inputs();
-        match self.devices.iter().position(|other| *other.name == end.to) {
-            Some(index) if end.pin < inputs(index) => Ok(()),
-            Some(index) if inputs(index) == 0 => dangling(
-                format!("ends at '{}', which has no inputs", end.to),
-                "an interrupt controller has some".into(),
-            ),
-            Some(index) => dangling(
-                format!("ends at input {} of '{}'", end.pin, end.to),
-                format!("its inputs are 0 to {}", inputs(index) - 1),
-            ),
-            None => {
-                let near = nearest(&end.to, self.devices.iter().map(|d| d.name.as_str()));
-                let near = near.map_or("it names no device and no hart".into(), |near| {
-                    format!("did you mean '{near}'?")
-                });
-                dangling(format!("ends at '{}', which is not there", end.to), near)
-            }
-        }
     }
 }
 

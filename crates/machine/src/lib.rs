@@ -10,6 +10,7 @@ mod boards;
 mod boot;
 mod build;
 mod check;
+mod check_lines;
 mod files;
 mod loader_device;
 mod parameters;

@@ -23,14 +23,14 @@ const NUMBER: &str = r"^-?(0[xX][0-9a-fA-F]+|0[bB][01]+|[0-9]+)$";
 pub fn schema(registry: &Registry) -> String {
     let types = types(registry);
     let mut root = table(&MACHINE, &types, true);
-    // With a base or with fragments, what is needed may be said there.
+    // With a base or with fragments, what is needed may be said there; and what has no name is a fragment itself.
     let needed = root.remove("required").unwrap_or_default();
     let elsewhere = json!([{ "required": ["base"] }, { "required": ["include"] }]);
     let mut all = Map::new();
     all.insert("$schema".into(), json!("http://json-schema.org/draft-07/schema#"));
     all.insert("title".into(), json!("A machine for hartwright"));
     all.extend(root);
-    all.insert("if".into(), json!({ "not": { "anyOf": elsewhere } }));
+    all.insert("if".into(), json!({ "required": ["name"], "not": { "anyOf": elsewhere } }));
     all.insert("then".into(), json!({ "required": needed }));
     let text = serde_json::to_string_pretty(&Value::Object(all)).unwrap_or_default();
     text + "\n"

@@ -23,6 +23,15 @@ impl Place {
 /// A place; `None` where nothing was said.
 pub type At = Option<Place>;
 
+/// Whether what is said at `first` is to blame, rather than at `second`, where both cannot be: a base is right, and so
+/// is what is included, as far as who names them is concerned. In one file the second is to blame.
+pub(crate) fn first_is_to_blame(first: At, second: At) -> bool {
+    match (first, second) {
+        (Some(first), Some(second)) => first.file < second.file,
+        (first, _) => first.is_some(),
+    }
+}
+
 /// The texts a specification came from. All are equal: a machine is what it is, wherever it was said.
 #[derive(Debug, Clone)]
 pub struct Source(Arc<Inner>);
