@@ -99,7 +99,7 @@ macro_rules! registers {
                     let value = $crate::register_cell!(
                         load self index [$reg] [$($count)?] [$($read)?] [$($get)?] [$($get)? $($set)?]
                     );
-                    return value & $crate::regs::readable($reg::FIELDS);
+                    return value & const { $crate::regs::readable($reg::FIELDS) };
                 })*
                 let _ = (row, index);
                 0
