@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod access;
+mod block;
 mod conforms;
 mod dma;
 mod locked;
@@ -19,6 +20,7 @@ mod table;
 pub mod trace;
 mod wiring;
 
+pub use block::{BlockError, BlockInfo, BlockOp, BlockPort, BlockReply, BlockRequest};
 pub use conforms::{any_access, conforms};
 pub use dma::Dma;
 pub use hartwright_mem::{BusError, Mmio};

@@ -1,6 +1,6 @@
 //! What a device is wired to, and what it tells the one who wires it.
 
-use crate::{CharPort, Clock, Dma, Line, Mtime, Sink};
+use crate::{BlockPort, CharPort, Clock, Dma, Line, Mtime, Sink};
 use std::{fmt, sync::Arc};
 
 /// All that a device is given from outside.
@@ -20,6 +20,8 @@ pub struct Wiring {
     pub memory: Dma,
     /// The host's end of a serial line.
     pub chardev: CharPort,
+    /// The host's end of a disk.
+    pub block: BlockPort,
     /// Where to ask for power-off and reset.
     pub power: Power,
     /// The device itself, for its own alarms and ports; [`Locked::wire`](crate::Locked::wire) fills it in.
@@ -42,6 +44,7 @@ impl Default for Wiring {
             clock,
             memory: Dma::default(),
             chardev: CharPort::default(),
+            block: BlockPort::default(),
             power: Power::default(),
             me: Arc::new(Nobody),
         }

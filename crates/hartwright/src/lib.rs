@@ -109,9 +109,10 @@ pub use hartwright_objects::{Choice, Object};
 /// What a device is, what it is wired to, and where it says that a guest did wrong.
 pub mod device {
     pub use hartwright_device::{
-        Access, Alarm, BusError, CharPort, Clock, Comparator, Device, Dma, Error, Field, Line, Locked, Mtime,
-        OWN, Otherwise, Output, Outward, Power, Prop, Register, Registers, Request, Saved, Sink, Table,
-        Target, Wiring, conforms, log, regs,
+        Access, Alarm, BlockError, BlockInfo, BlockOp, BlockPort, BlockReply, BlockRequest, BusError,
+        CharPort, Clock, Comparator, Device, Dma, Error, Field, Line, Locked, Mtime, OWN, Otherwise, Output,
+        Outward, Power, Prop, Register, Registers, Request, Saved, Sink, Table, Target, Wiring, conforms,
+        log, regs,
     };
 }
 

@@ -1,8 +1,11 @@
 //! Makes the machine: address space, devices, wires, and the tree that names them all.
 
-use crate::{Checked, Device as DeviceSpec, End, MachineSpec, check::PORT};
+use crate::{
+    Checked, Device as DeviceSpec, End, MachineSpec,
+    check::{DISK, PORT},
+};
 use hartwright_device::{
-    CharPort, Clock, Device, Dma, Line, Locked, Mtime, Power, Sink, Target, Wiring, trace,
+    BlockPort, CharPort, Clock, Device, Dma, Line, Locked, Mtime, Power, Sink, Target, Wiring, trace,
 };
 use hartwright_mem::AddressSpace;
 use hartwright_objects::{Abstract, BASES, Class, Node, Object, Value};
@@ -47,6 +50,8 @@ pub struct Machine {
 pub struct Outside {
     /// The host's ends by name: `serial0`, and `-chardev` ids.
     pub ports: HashMap<String, CharPort>,
+    /// Disks by the id of their `-drive` or their node's name.
+    pub disks: HashMap<String, BlockPort>,
     /// Where requests of power-off and reset go.
     pub power: Power,
 }
@@ -112,7 +117,7 @@ impl Frame {
     ///
     /// # Errors
     ///
-    /// A chardev is not there, or a device refuses its properties.
+    /// A chardev or a drive is not there, or a device refuses its properties.
     pub fn wire(
         self,
         class: Option<&'static Class>,
@@ -145,6 +150,7 @@ impl Frame {
                 mtime: self.mtime.clone(),
                 memory: Dma::new(&self.space),
                 chardev: port(row, device, &outside.ports)?,
+                block: disk(row, device, &outside.disks)?,
                 power: outside.power.clone(),
                 // `Locked::wire` puts the device here.
                 me: device.clone(),
@@ -208,6 +214,23 @@ fn port(
             "device '{}': chardev '{name}' not found; it is a serial0, serial1, ... or the id of a -chardev",
             row.name
         )),
+    }
+}
+
+/// A device's disk. A `pflashN` that nobody gave is there, and empty.
+fn disk(
+    row: &DeviceSpec,
+    device: &Locked<dyn Device>,
+    disks: &HashMap<String, BlockPort>,
+) -> Result<BlockPort, String> {
+    let Some(Value::Str(name)) = device.with(|device| device.get(DISK)) else {
+        return Ok(BlockPort::default());
+    };
+    let pflash = name.strip_prefix("pflash").is_some_and(|n| n.parse::<u32>().is_ok());
+    match disks.get(&name) {
+        Some(disk) => Ok(disk.clone()),
+        None if pflash || name.is_empty() => Ok(BlockPort::default()),
+        None => Err(format!("Property '{}.{DISK}' can't find value '{name}'", row.class)),
     }
 }
 

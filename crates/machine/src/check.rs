@@ -21,6 +21,8 @@ const BY_HARTS: &[(&str, ByHarts)] = &[
 ];
 /// The property that names the host's end of a port.
 pub(crate) const PORT: &str = "chardev";
+/// The property that names its disk.
+pub(crate) const DISK: &str = "drive";
 /// RAM and ROM begin and end at pages, because that is what a hart translates by.
 const PAGE: u64 = hartwright_mem::PAGE;
 
@@ -295,9 +297,10 @@ impl MachineSpec {
                     .extend(device.give(name, &given).err().map(|error| problem(self.cpu.harts.at, &error)));
             }
         }
-        if let Some(port) = &spec.chardev {
-            let given = port.value.clone().into();
-            problems.extend(device.give(PORT, &given).err().map(|error| problem(port.at, &error)));
+        for (name, end) in [(PORT, &spec.chardev), (DISK, &spec.drive)] {
+            let Some(end) = end else { continue };
+            let given = end.value.clone().into();
+            problems.extend(device.give(name, &given).err().map(|error| problem(end.at, &error)));
         }
         for (name, value) in &spec.properties {
             if let Err(error) = device.give(name, value) {

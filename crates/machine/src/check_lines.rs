@@ -1,6 +1,10 @@
 //! Finds lines that end nowhere, at a wrong place, or where another does.
 
-use crate::{At, Device, End, MachineSpec, Problem, Said, source::first_is_to_blame};
+use crate::{
+    At, Device, End, MachineSpec, Problem, Said,
+    check::{DISK, PORT},
+    source::first_is_to_blame,
+};
 use hartwright_device as device;
 use hartwright_device::{Output, Target};
 use hartwright_objects::nearest;
@@ -13,7 +17,7 @@ const HART_PINS: &[(u32, &str)] = &[(3, "MSIP"), (7, "MTIP"), (9, "SEIP"), (11, 
 type Users = HashMap<End, (String, At)>;
 
 impl MachineSpec {
-    /// Checks every line, and that each chardev has one user.
+    /// Checks every line, and that each chardev and each drive has one user.
     pub(crate) fn check_lines(
         &self,
         devices: &[Box<dyn device::Device>],
@@ -21,7 +25,7 @@ impl MachineSpec {
         problems: &mut Vec<Problem>,
     ) {
         let mut users = Users::new();
-        let mut ports: HashMap<&str, &Said<String>> = HashMap::new();
+        let mut ports: HashMap<(&str, &str), &Said<String>> = HashMap::new();
         for (spec, outputs) in self.devices.iter().zip(outputs) {
             for output in outputs {
                 if let Target::Hart { hart, bit } = output.target
@@ -38,17 +42,22 @@ impl MachineSpec {
                     self.take(&mut users, devices, end.value.clone(), spec, name, end.at, problems);
                 }
             }
-            let Some(port) = &spec.chardev else { continue };
-            if let Some(first) = ports.insert(port, port) {
+            for (what, port) in [(PORT, &spec.chardev), (DISK, &spec.drive)] {
+                let Some(port) = port else { continue };
+                let Some(first) = ports.insert((what, port), port) else { continue };
                 let message = format!(
-                    "chardev '{port}' has two users; the other is there{}",
+                    "{what} '{port}' has two users; the other is there{}",
                     self.source.aside(first.at)
                 );
-                let used = |name: &String| {
-                    self.devices.iter().any(|d| d.chardev.as_ref().is_some_and(|c| **c == *name))
+                let advice = if what == PORT {
+                    let used = |name: &String| {
+                        self.devices.iter().any(|d| d.chardev.as_ref().is_some_and(|c| **c == *name))
+                    };
+                    let free = (0..).map(|number| format!("serial{number}")).find(|name| !used(name));
+                    free.map(|free| format!("\"{free}\" is free"))
+                } else {
+                    Some("two devices that write one disk destroy what is on it".into())
                 };
-                let free = (0..).map(|number| format!("serial{number}")).find(|name| !used(name));
-                let advice = free.map(|free| format!("\"{free}\" is free"));
                 problems.push(self.source.problem(port.at, message).hint(advice));
             }
         }

@@ -1,6 +1,9 @@
 //! `-device TYPE,addr=A,irq=N,...`: one more device on the machine's bus.
 
-use crate::{Device, End, MachineSpec, check::PORT};
+use crate::{
+    Device, End, MachineSpec,
+    check::{DISK, PORT},
+};
 use hartwright_device::{self as device, Target};
 use hartwright_objects::{Error, Given, Globals, Kind, Registry, Value};
 
@@ -38,6 +41,7 @@ impl MachineSpec {
             size: 0.into(),
             lines: vec![],
             chardev: None,
+            drive: None,
             properties: vec![],
         };
         let (mut base, mut irq) = (None, None);
@@ -48,6 +52,7 @@ impl MachineSpec {
                 "irq" => irq = Some(value),
                 "id" => new.name = value.to_owned().into(),
                 PORT => new.chardev = Some(value.to_owned().into()),
+                DISK => new.drive = Some(value.to_owned().into()),
                 _ => {
                     let given: Given = value.into();
                     device.give(name, &given).map_err(say)?;

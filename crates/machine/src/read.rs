@@ -2,6 +2,7 @@
 
 use crate::{
     Board, Options, Problem, Source,
+    check::{DISK, PORT},
     files::{Files, Open, Part},
     parameters::{Parameter, Parameters},
     shape::{CHANGE_DEVICE, CHANGE_MEMORY, Form, Key, MACHINE},
@@ -235,10 +236,12 @@ fn change_device(device: &mut Device, table: &Table<'_>) {
             None => device.lines.retain(|(other, _)| *other != name),
         }
     }
-    match table.value("chardev") {
-        Some(Said { value: Given::Text(value), at }) => device.chardev = Some(Said { value, at }),
-        Some(_) => device.chardev = None,
-        None => {}
+    for (key, end) in [(PORT, &mut device.chardev), (DISK, &mut device.drive)] {
+        match table.value(key) {
+            Some(Said { value: Given::Text(value), at }) => *end = Some(Said { value, at }),
+            Some(_) => *end = None,
+            None => {}
+        }
     }
     merge(&mut device.properties, table.rows("properties"));
 }

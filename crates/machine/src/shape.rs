@@ -135,6 +135,7 @@ pub(crate) const DEVICE: Shape = Shape {
         key("size", Form::Size, true, "0x100", "bytes of its registers"),
         key("lines", Form::Rows(&Form::Line), false, "{ irq = \"plic:10\" }", "where its interrupt lines end: input PIN of device NAME, \"NAME:PIN\", or a bit of a hart's mip, \"hart0:11\""),
         key("chardev", Form::Text, false, "\"serial0\"", "the host's end of its port: \"serial0\" is the first -serial, anything else the id of a -chardev"),
+        key("drive", Form::Text, false, "\"hd0\"", "its disk: the id of a -drive, or the node name of a -blockdev"),
         key("properties", Form::Properties, false, "{ reg-shift = 2 }", "its properties; -device TYPE,help lists them"),
     ],
 };
@@ -158,6 +159,7 @@ pub(crate) const CHANGE_DEVICE: Shape = Shape {
         key("size", Form::Size, false, "0x100", "bytes of its registers"),
         key("lines", Form::Rows(&Form::LineOrNot), false, "{ irq = \"plic:10\" }", "the lines that end elsewhere; false takes a line away"),
         key("chardev", Form::TextOrNot, false, "\"serial0\"", "the host's end of its port; false takes it away"),
+        key("drive", Form::TextOrNot, false, "\"hd0\"", "its disk; false takes it away"),
         key("properties", Form::Properties, false, "{ reg-shift = 2 }", "the properties that are otherwise"),
     ],
 };

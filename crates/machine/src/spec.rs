@@ -88,6 +88,8 @@ pub struct Device {
     pub lines: Rows<End>,
     /// The host's end of its port: `serial0` is the first `-serial`, anything else a `-chardev` id.
     pub chardev: Option<Said<String>>,
+    /// Its disk: the id of a `-drive`, or the node name of a `-blockdev`; `pflash0` is the first `-pflash`.
+    pub drive: Option<Said<String>>,
     /// What its properties are set to.
     pub properties: Rows<Given>,
 }
@@ -212,7 +214,7 @@ impl MachineSpec {
         });
     }
 
-    /// A device of type `class`; what is returned takes its lines, chardev and properties.
+    /// A device of type `class`; what is returned takes its lines, chardev, drive and properties.
     pub fn device(&mut self, name: &str, class: &str, base: u64, size: u64) -> &mut Device {
         self.devices.push(Device {
             name: name.to_owned().into(),
@@ -221,6 +223,7 @@ impl MachineSpec {
             size: size.into(),
             lines: vec![],
             chardev: None,
+            drive: None,
             properties: vec![],
         });
         let last = self.devices.len() - 1;
@@ -256,6 +259,12 @@ impl Device {
     /// The host's end of its port.
     pub fn chardev(&mut self, name: &str) -> &mut Self {
         self.chardev = Some(name.to_owned().into());
+        self
+    }
+
+    /// Its disk.
+    pub fn drive(&mut self, name: &str) -> &mut Self {
+        self.drive = Some(name.to_owned().into());
         self
     }
 

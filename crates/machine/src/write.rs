@@ -69,6 +69,9 @@ impl Device {
         if let Some(chardev) = &self.chardev {
             row(f, "chardev", &quoted(chardev), "")?;
         }
+        if let Some(drive) = &self.drive {
+            row(f, "drive", &quoted(drive), "")?;
+        }
         table(f, "properties", self.properties.iter().map(|(name, value)| (name.as_str(), given(value))))
     }
 }

@@ -100,6 +100,7 @@ impl Machine {
         }));
         let power = Around(Mutex::new(outbox.clone()));
         let ends = Ends {
+            disks: HashMap::new(),
             ports: HashMap::from([("serial0".to_owned(), port.clone())]),
             power: Power::new(move |request| power.post(Message::Guest(request))),
         };
