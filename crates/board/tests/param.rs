@@ -155,8 +155,8 @@ fn every_object_has_a_place_and_a_type() {
     let checked = param(&Options { harts: Some(2), ..Options::default() });
     let frame = Frame::new(checked).ok().unwrap();
     let harts: [Arc<dyn Sink>; 2] = [Arc::new(Hart), Arc::new(Hart)];
-    let class = hartwright_machine::boards()[0].class;
-    let machine = frame.wire(Some(class), &harts, &Outside::default()).ok().unwrap();
+    let (_, object) = (hartwright_machine::boards()[0].spec)(&Options::default()).unwrap();
+    let machine = frame.wire(Some(object), &harts, &Outside::default()).ok().unwrap();
     let mut tree = vec![];
     machine.root.walk(&mut |_, node| tree.push(format!("{node:?}")));
     assert_eq!(

@@ -9,7 +9,7 @@ use hartwright_machine::{
     BootOptions, Checked, CpuTree, Device, LoaderDevice, MachineSpec, Options, Plan, choose, device_tree,
     plan,
 };
-use hartwright_objects::{Class, Given, Globals, Registry};
+use hartwright_objects::{Given, Globals, Object, Registry};
 
 use crate::{Config, DeviceOption, Failure, Outcome, catalogue};
 
@@ -21,8 +21,8 @@ pub struct Assembled {
     pub plan: Plan,
     /// Its harts' model.
     pub model: CpuModel,
-    /// The machine's type, if it is a built-in one.
-    pub class: Option<&'static Class>,
+    /// The machine's own properties, if it is a built-in one.
+    pub object: Option<Box<dyn Object>>,
 }
 
 /// Assembles what `config` describes, or writes the description it asks for instead.
@@ -63,7 +63,7 @@ pub fn assemble(config: &Config) -> Result<Assembled, Outcome> {
     if let Some(file) = &config.dump_dtb {
         return Err(dumped(file, &plan.device_tree, "dumpdtb"));
     }
-    Ok(Assembled { checked, plan, model, class: chosen.class })
+    Ok(Assembled { checked, plan, model, object: chosen.object })
 }
 
 /// Adds what `-device` names to `spec`; gives the loaders among it.
@@ -130,6 +130,11 @@ fn model(config: &Config, spec: &mut MachineSpec) -> Result<CpuModel, Outcome> {
 fn globals(config: &Config, registry: &Registry) -> Result<Globals, Outcome> {
     let mut globals = Globals::new();
     for global in &config.globals {
+        let machine = registry.class(&global.driver).is_ok_and(|class| registry.is_a(class, "machine"));
+        if machine {
+            let why = format!("-machine NAME,{}={} sets a machine's property", global.property, global.value);
+            return Err(Outcome::Fail(Failure::of(&global.option, why)));
+        }
         let added = globals.add(registry, &global.driver, &global.property, global.value.as_str().into());
         added.map_err(|error| {
             let hint = error.hint().map_or(String::new(), |hint| format!("\n{hint}"));

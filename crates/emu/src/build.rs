@@ -33,7 +33,7 @@ impl Built {
         outside: Box<dyn Outside>,
     ) -> Result<Built, Outcome> {
         let fail = |message: String| Outcome::Fail(Failure::new(message));
-        let Assembled { checked, plan, model, class } = assembled;
+        let Assembled { checked, plan, model, object } = assembled;
         let frame = Frame::new(checked).map_err(fail)?;
         let hart = |id: u64| hartwright_hart::Config {
             model: model.clone(),
@@ -57,7 +57,7 @@ impl Built {
         let harts = Harts::new(setup).map_err(fail)?;
         let pins: Vec<Arc<dyn Sink>> =
             (0..harts.len()).map(|hart| harts.port(hart) as Arc<dyn Sink>).collect();
-        let machine = frame.wire(class, &pins, ends).map_err(fail)?;
+        let machine = frame.wire(object, &pins, ends).map_err(fail)?;
         plan.load(&machine.space)
             .map_err(|why| fail(format!("the machine's memory cannot be filled: {why}")))?;
         let parts = Parts {

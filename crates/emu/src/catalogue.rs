@@ -15,18 +15,24 @@ pub(crate) fn machines() -> String {
 }
 
 /// What every machine takes besides its own.
-const COMMON: [(&str, &str); 2] = [
+const COMMON: [(&str, &str); 7] = [
+    ("append", "What the kernel's command line is, as -append says it"),
+    ("dtb", "The device tree to give instead of the machine's own, as -dtb says it"),
     ("dumpdtb", "Write the device tree to this file and end"),
     ("dumpspec", "Write the machine's description to this file and end"),
+    ("firmware", "What runs first, as -bios says it"),
+    ("initrd", "The kernel's first file system, as -initrd says it"),
+    ("kernel", "The kernel, as -kernel says it"),
 ];
 
 /// `-machine NAME,help`, of a built-in machine.
 pub(crate) fn machine(name: &str) -> Option<String> {
     let board: &Board = boards().into_iter().find(|board| board.name() == name)?;
-    let mut lines: Vec<String> = (board.class.properties)().iter().map(property).collect();
+    let class = (board.class)();
+    let mut lines: Vec<String> = (class.properties)().iter().map(property).collect();
     lines.extend(COMMON.map(|(name, doc)| line(&format!("{name}=<string>"), doc, "")));
     lines.sort();
-    Some(format!("{} options:\n{}", board.class.name, lines.concat()))
+    Some(format!("{} options:\n{}", class.name, lines.concat()))
 }
 
 /// `-machine FILE,help`.

@@ -6,80 +6,169 @@ use crate::{
     read::{Read, read},
 };
 use hartwright_isa::cpu::Target;
-use hartwright_objects::{Category, Class, Given, Globals, Registry, nearest};
+use hartwright_objects::{Class, Error, Given, Globals, Object, Registry, nearest};
 
 /// Every machine linked into the program.
 #[linkme::distributed_slice]
 pub static BOARDS: [&'static Board];
 
+/// A built-in machine as options have it: what it is, and its properties.
+pub type Specified = (MachineSpec, Box<dyn Object>);
+
 /// A built-in machine.
 pub struct Board {
     /// Its type, called `NAME-machine`; its properties are those of `-machine NAME,...`.
-    pub class: &'static Class,
-    /// Makes its specification.
-    pub spec: fn(&Options) -> MachineSpec,
+    pub class: fn() -> &'static Class,
+    /// Makes its specification, and an object with its properties as they were given.
+    ///
+    /// # Errors
+    /// A property that it has not or a value that this does not take; or what the machine itself refuses.
+    pub spec: fn(&Options) -> Result<Specified, String>,
     /// The firmware it starts with neither `-bios` nor `-kernel`; without one it is the program's own.
     pub firmware: Option<&'static [u8]>,
 }
 
-/// Makes a machine known by name: its name, what it is in a sentence, what puts things into an empty [`MachineSpec`]
-/// (`fn(&mut MachineSpec, &Options)`), and perhaps the bytes of its firmware.
+/// Makes a machine known by name: its name, what it is in a sentence, what puts things into an empty [`MachineSpec`],
+/// and perhaps properties of its own, and the bytes of its firmware.
 ///
-/// ```text
-/// board!("demo", "A UART of our own", demo, firmware = include_bytes!("../firmware/firmware.bin"));
+/// ```
+/// use hartwright_machine::{MachineSpec, Options, board, choose};
+///
+/// board!("demo", "A UART of our own", demo, firmware = b"\x73\0\x50\x10");
+///
+/// fn demo(m: &mut MachineSpec, options: &Options) {
+///     m.harts(options, 1..=1);
+///     m.ram("ram", 0x8000_0000, options.ram.unwrap_or(1 << 20));
+/// }
+/// # assert!(choose("demo", &Options::default()).is_ok());
+/// ```
+///
+/// `properties` makes a struct: a field is what `-machine NAME,FIELD=VALUE` sets, with dashes for underscores; its type
+/// is any [`PropertyType`](hartwright_objects::PropertyType), its documentation what `-machine NAME,help` prints, and
+/// its default what counts where nobody says. The function then takes the struct besides. It may return a
+/// `Result<(), String>` if it has something to refuse:
+///
+/// ```
+/// use hartwright_machine::{MachineSpec, Options, board, choose};
+///
+/// board!("lamps", "Lamps in a row", lamps, properties = Lamps {
+///     /// Set on/off to have a switch for each lamp.
+///     own_switch: bool = false,
+///     /// How many lamps there are.
+///     lamps: u32 = 4,
+/// });
+///
+/// fn lamps(m: &mut MachineSpec, options: &Options, properties: &Lamps) -> Result<(), String> {
+///     if properties.lamps > 8 {
+///         return Err(format!("{} lamps: there is current for 8", properties.lamps));
+///     }
+///     m.harts(options, 1..=1);
+///     for lamp in 0..u64::from(properties.lamps) {
+///         let kind = if properties.own_switch { "switched-lamp" } else { "lamp" };
+///         m.device(&format!("lamp{lamp}"), kind, 0x1000_0000 + 0x1000 * lamp, 0x1000);
+///     }
+///     Ok(())
+/// }
+///
+/// let with = |property: &str, value: &str| {
+///     let properties = vec![(property.into(), value.into())];
+///     choose("lamps", &Options { properties, ..Options::default() })
+/// };
+/// assert_eq!(with("own-switch", "on")?.spec.devices[3].class.as_str(), "switched-lamp");
+/// assert_eq!(with("lamps", "9").err().unwrap(), "9 lamps: there is current for 8");
+/// assert_eq!(
+///     with("lamp", "9").err().unwrap(),
+///     "Property 'lamps-machine.lamp' not found\ndid you mean 'lamps'?"
+/// );
+/// # Ok::<(), String>(())
 /// ```
 #[macro_export]
 macro_rules! board {
     ($name:literal, $about:literal, $fill:path $(, firmware = $firmware:expr)? $(,)?) => {
         const _: () = {
-            static CLASS: $crate::Class = $crate::Board::class($crate::board!(class $name), $about);
-
-            #[$crate::linkme::distributed_slice($crate::CLASSES)]
-            #[linkme(crate = $crate::linkme)]
-            static REGISTERED: &$crate::Class = &CLASS;
-
-            #[$crate::linkme::distributed_slice($crate::BOARDS)]
-            #[linkme(crate = $crate::linkme)]
-            static BOARD: &$crate::Board = &$crate::Board {
-                class: &CLASS,
-                spec: |options| {
-                    let mut spec = $crate::MachineSpec::new($name, $about);
-                    $fill(&mut spec, options);
-                    spec
-                },
-                firmware: $crate::board!(firmware $($firmware)?),
-            };
+            $crate::board!(properties $name, $about, NoProperties {});
+            $crate::board!(row $name, $about, NoProperties, |spec, options, _| $fill(spec, options) $(, $firmware)?);
         };
     };
-    (class $name:literal) => { concat!($name, "-machine") };
+    (
+        $name:literal, $about:literal, $fill:path, properties = $properties:ident { $($fields:tt)* }
+        $(, firmware = $firmware:expr)? $(,)?
+    ) => {
+        $crate::board!(properties $name, $about, $properties { $($fields)* });
+        const _: () = {
+            $crate::board!(
+                row $name, $about, $properties,
+                |spec, options, properties| $fill(spec, options, properties) $(, $firmware)?
+            );
+        };
+    };
+    (
+        properties $name:literal, $about:literal, $properties:ident
+        { $($(#[$doc:meta])* $field:ident: $kind:ty = $default:expr),* $(,)? }
+    ) => {
+        #[doc = $about]
+        #[derive($crate::objects::Object)]
+        #[object(name = concat!($name, "-machine"), parent = "machine", crate = $crate::objects)]
+        struct $properties {
+            $($(#[$doc])* #[property(default = $default)] $field: $kind,)*
+        }
+    };
+    (
+        row $name:literal, $about:literal, $properties:ident,
+        |$spec:ident, $options:ident, $given:pat_param| $fill:expr $(, $firmware:expr)?
+    ) => {
+        #[$crate::linkme::distributed_slice($crate::BOARDS)]
+        #[linkme(crate = $crate::linkme)]
+        static BOARD: &$crate::Board = &$crate::Board {
+            class: || $crate::objects::Object::class(&<$properties as ::core::default::Default>::default()),
+            spec: |$options| {
+                let mut properties = <$properties as ::core::default::Default>::default();
+                $options.give(&mut properties)?;
+                let mut spec = $crate::MachineSpec::new($name, $about);
+                {
+                    let ($spec, $given) = (&mut spec, &properties);
+                    $crate::Filled::filled($fill)?;
+                }
+                ::core::result::Result::Ok((spec, ::std::boxed::Box::new(properties)))
+            },
+            firmware: $crate::board!(firmware $($firmware)?),
+        };
+    };
     (firmware) => { ::core::option::Option::None };
     (firmware $bytes:expr) => { ::core::option::Option::Some($bytes) };
 }
 
-impl Board {
-    /// The class of a machine without properties; `name` ends in `-machine`. [`board!`](crate::board) calls it.
-    #[doc(hidden)]
-    pub const fn class(name: &'static str, doc: &'static str) -> Class {
-        Class {
-            name,
-            aliases: &[],
-            parent: Some("machine"),
-            doc,
-            category: Category::Uncategorized,
-            bus: None,
-            properties: || &[],
-            make: None,
-        }
-    }
+/// What a machine's function returns: nothing, or why it makes no machine of these options, in a sentence.
+pub trait Filled {
+    /// The same as a result.
+    ///
+    /// # Errors
+    /// The machine refuses its options.
+    fn filled(self) -> Result<(), String>;
+}
 
+impl Filled for () {
+    fn filled(self) -> Result<(), String> {
+        Ok(())
+    }
+}
+
+impl Filled for Result<(), String> {
+    fn filled(self) -> Result<(), String> {
+        self
+    }
+}
+
+impl Board {
     /// What `-machine` calls it.
     pub fn name(&self) -> &'static str {
-        self.class.name.strip_suffix("-machine").unwrap_or(self.class.name)
+        let name = (self.class)().name;
+        name.strip_suffix("-machine").unwrap_or(name)
     }
 
     /// What it is, for `-machine help`.
     pub fn description(&self) -> &'static str {
-        self.class.doc
+        (self.class)().doc
     }
 }
 
@@ -105,12 +194,29 @@ pub struct Options {
     pub properties: Vec<(String, Given)>,
 }
 
+impl Options {
+    /// Sets the properties of a built-in machine.
+    ///
+    /// # Errors
+    /// It has not such a one, or the value is none for it; with the near miss.
+    pub fn give(&self, machine: &mut impl Object) -> Result<(), String> {
+        let mut given = self.properties.iter();
+        given.try_for_each(|(name, value)| machine.give(name, value)).map_err(|why| advised(&why))
+    }
+}
+
+/// What is wrong, and in a second line what helps.
+fn advised(why: &Error) -> String {
+    let hint = why.hint().map_or(String::new(), |hint| format!("\n{hint}"));
+    format!("{why}{hint}")
+}
+
 /// A machine that was asked for.
 pub struct Chosen {
     /// What it is.
     pub spec: MachineSpec,
-    /// Its type, if it is a built-in one.
-    pub class: Option<&'static Class>,
+    /// Its properties as they were given, if it is a built-in one.
+    pub object: Option<Box<dyn Object>>,
     /// Its firmware, if it brings its own.
     pub firmware: Option<&'static [u8]>,
 }
@@ -134,11 +240,8 @@ pub fn choose(name: &str, options: &Options) -> Result<Chosen, String> {
         from_file(name, options)?
     } else {
         let board = boards().into_iter().find(|board| board.name() == name).ok_or_else(|| unknown(name))?;
-        for (property, value) in &options.properties {
-            let known = board.class.property(property).map_err(|why| why.to_string())?;
-            known.kind.accept(board.class.name, property, value).map_err(|why| why.to_string())?;
-        }
-        Chosen { spec: (board.spec)(options), class: Some(board.class), firmware: board.firmware }
+        let (spec, object) = (board.spec)(options)?;
+        Chosen { spec, object: Some(object), firmware: board.firmware }
     };
     let cpu = &chosen.spec.cpu;
     match options.harts {
@@ -193,7 +296,7 @@ fn from_file(name: &str, options: &Options) -> Result<Chosen, String> {
         spec.cpu.model = model.clone().into();
         spec.cpu.properties.clear();
     }
-    Ok(Chosen { spec, class: None, firmware: read.firmware })
+    Ok(Chosen { spec, object: None, firmware: read.firmware })
 }
 
 fn lines(problems: &[Problem]) -> String {

@@ -8,7 +8,7 @@ use hartwright_device::{
     BlockPort, CharPort, Clock, Device, Dma, Line, Locked, Mtime, Power, Sink, Target, Wiring, trace,
 };
 use hartwright_mem::AddressSpace;
-use hartwright_objects::{Abstract, BASES, Class, Node, Object, Value};
+use hartwright_objects::{Abstract, BASES, Class, Instance, Node, Object, Value};
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex},
@@ -120,7 +120,7 @@ impl Frame {
     /// A chardev or a drive is not there, or a device refuses its properties.
     pub fn wire(
         self,
-        class: Option<&'static Class>,
+        object: Option<Box<dyn Object>>,
         harts: &[Arc<dyn Sink>],
         outside: &Outside,
     ) -> Result<Machine, String> {
@@ -159,14 +159,18 @@ impl Frame {
                 self.spec.source.problem(row.name.at, format!("device '{}': {why}", row.name)).to_string()
             })?;
         }
-        let root = self.tree(class.unwrap_or_else(machine_class)).map_err(|why| why.to_string())?;
+        let root = self.tree(object).map_err(|why| why.to_string())?;
         let Frame { spec, space, clock, mtime, devices, .. } = self;
         Ok(Machine { spec, space, clock, mtime, devices, root })
     }
 
-    fn tree(&self, class: &'static Class) -> Result<Node, hartwright_objects::Error> {
+    fn tree(&self, object: Option<Box<dyn Object>>) -> Result<Node, hartwright_objects::Error> {
         let root = Node::root(Abstract::container());
-        let machine = root.add("machine", Arc::new(Abstract(class)))?;
+        let machine: Arc<dyn Instance> = match object {
+            Some(object) => Arc::new(Mutex::new(object)),
+            None => Arc::new(Abstract(machine_class())),
+        };
+        let machine = root.add("machine", machine)?;
         for memory in &self.spec.memories {
             let (addr, size) = (*memory.base, *memory.size);
             let region = MemoryRegion { addr, size, readonly: !memory.writable };

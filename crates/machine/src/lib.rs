@@ -28,12 +28,14 @@ mod write;
 #[cfg(test)]
 mod tests;
 
-pub use boards::{BOARDS, Board, Chosen, Options, boards, choose, inspect, is_file, parameters};
+pub use boards::{
+    BOARDS, Board, Chosen, Filled, Options, Specified, boards, choose, inspect, is_file, parameters,
+};
 pub use boot::{BootOptions, Plan, plan};
 pub use build::{Frame, Machine, Outside};
 pub use check::Checked;
 #[doc(hidden)]
-pub use hartwright_objects::{CLASSES, Class};
+pub use hartwright_objects as objects;
 #[doc(hidden)]
 pub use linkme;
 pub use loader_device::{LOADER_PROPERTIES, LoaderDevice};

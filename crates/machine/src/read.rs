@@ -58,9 +58,21 @@ pub(crate) fn read(open: Open<'_>, name: &str, text: &str, options: &Options) ->
     }
     reading.parameters = parameters;
 
-    let mut spec = match files.board {
-        // What the command line changes, it changes in the end.
-        Some(board) => (board.spec)(&Options { target: options.target, ..Options::default() }),
+    // What the command line changes, it changes in the end.
+    let options = Options {
+        target: options.target,
+        properties: properties(&reading, &parts, files.board),
+        ..Options::default()
+    };
+    let of_board = files.board.and_then(|board| match (board.spec)(&options) {
+        Ok((spec, _)) => Some(spec),
+        Err(why) => {
+            reading.fault(files.whole, why, None);
+            None
+        }
+    });
+    let mut spec = match of_board {
+        Some(spec) => spec,
         None => MachineSpec { model: String::new(), compatible: vec![], ..MachineSpec::new("", "") },
     };
     let mut removed = vec![];
@@ -91,6 +103,41 @@ pub(crate) fn read(open: Open<'_>, name: &str, text: &str, options: &Options) ->
         parameters,
         firmware: files.board.and_then(|board| board.firmware),
     }
+}
+
+/// What the files set of the properties of the machine that they begin with.
+fn properties(reading: &Reading, parts: &[Part<'_>], board: Option<&Board>) -> Vec<(String, Given)> {
+    let mut rows = vec![];
+    for part in parts {
+        merge(&mut rows, part.root(reading).rows("properties"));
+    }
+    let Some(board) = board else {
+        if let Some((name, _)) = rows.first() {
+            let advice = "name the machine to begin with: base = \"param\"";
+            reading.fault(name.at, "only a built-in machine has properties", Some(advice.into()));
+        }
+        return vec![];
+    };
+    let class = (board.class)();
+    let accepted = |(name, said): (Said<String>, Said<Given>)| {
+        let known = class.property(&name);
+        let at = if known.is_ok() { said.at } else { name.at };
+        match known.and_then(|known| known.kind.accept(class.name, &name, &said.value)) {
+            Ok(_) => Some((name.value, said.value)),
+            Err(why) => {
+                let all = (class.properties)();
+                let list = match all {
+                    [] => format!("{} has none", board.name()),
+                    all => {
+                        format!("it has {}", all.iter().map(|row| row.name).collect::<Vec<_>>().join(", "))
+                    }
+                };
+                reading.fault(at, why.to_string(), Some(why.hint().unwrap_or(list)));
+                None
+            }
+        }
+    };
+    rows.into_iter().filter_map(accepted).collect()
 }
 
 /// Notes what no file says and one has to. What is missing is missing from the file asked for.

@@ -75,6 +75,7 @@ pub(crate) const MACHINE: Shape = Shape {
     what: "the machine",
     keys: &[
         key("base", Form::Path, false, "\"param\"", "the machine that this one changes: a built-in one, or a file beside this one (\"board.toml\")"),
+        key("properties", Form::Rows(&Form::Plain), false, "{ aclint = true }", "the properties of the built-in machine that is the base; -machine NAME,help lists them"),
         key("include", Form::Paths, false, "[\"uarts.toml\"]", "files read before this one, in order, each once"),
         key("parameters", Form::Named(&[&PARAMETER]), false, "", "what -machine FILE,NAME=VALUE may set; \"${NAME}\" stands for the value"),
         key("name", Form::Text, true, "\"my-board\"", "what messages and monitors call it"),

@@ -13,7 +13,7 @@ use syn::{
 /// Makes a struct an object type.
 ///
 /// On the struct: `#[object(name = "serial-mm", alias = "ns16550a", parent = "sys-bus-device", family = dyn
-/// Device, category = Input, bus = "System", crate = path)]`; all but `name` may be left out: the parent is
+/// Device, category = Input, bus = "System", crate = path)]`; all but `name`, which may be any constant text, may be left out: the parent is
 /// `object`, the family `dyn Object`, the crate the object model or else the SDK, as the manifest names them. The struct's documentation becomes the type's.
 ///
 /// On a field: `#[property(name = "reg-shift", default = 0, runtime)]` makes it a property, named like the field
@@ -135,7 +135,7 @@ fn write_object(input: &DeriveInput) -> Result<TokenStream> {
 /// What `#[object(...)]` says.
 struct About {
     objects: Path,
-    name: String,
+    name: Expr,
     aliases: Vec<String>,
     parent: String,
     family: Type,
@@ -160,7 +160,7 @@ impl About {
         for attr in input.attrs.iter().filter(|attr| attr.path().is_ident("object")) {
             attr.parse_nested_meta(|meta| {
                 match word(&meta).as_str() {
-                    "name" => name = Some(text(&meta)?),
+                    "name" => name = Some(meta.value()?.parse()?),
                     "alias" => aliases.push(text(&meta)?),
                     "parent" => parent = text(&meta)?,
                     "family" => family = Some(meta.value()?.parse()?),
@@ -241,7 +241,7 @@ fn text(meta: &ParseNestedMeta<'_>) -> Result<String> {
 /// The first paragraph of documentation, as one line.
 fn paragraph(attrs: &[Attribute]) -> String {
     let lines = attrs.iter().filter_map(|attr| match &attr.meta {
-        syn::Meta::NameValue(meta) if meta.path.is_ident("doc") => match &meta.value {
+        syn::Meta::NameValue(meta) if meta.path.is_ident("doc") => match ungrouped(&meta.value) {
             Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(text), .. }) => Some(text.value().trim().to_owned()),
             _ => None,
         },
@@ -249,6 +249,14 @@ fn paragraph(attrs: &[Attribute]) -> String {
     });
     let lines: Vec<_> = lines.take_while(|line| !line.is_empty()).collect();
     lines.join(" ")
+}
+
+/// An expression without the invisible brackets that it has if it came through a macro.
+fn ungrouped(mut expr: &Expr) -> &Expr {
+    while let Expr::Group(group) = expr {
+        expr = &group.expr;
+    }
+    expr
 }
 
 fn write_choice(input: &DeriveInput) -> Result<TokenStream> {

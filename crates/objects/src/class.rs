@@ -168,6 +168,18 @@ pub trait Object: Any + Send {
     }
 }
 
+impl Object for Box<dyn Object> {
+    fn class(&self) -> &'static Class {
+        (**self).class()
+    }
+    fn get(&self, property: &str) -> Option<Value> {
+        (**self).get(property)
+    }
+    fn put(&mut self, property: &str, value: &Value) -> bool {
+        (**self).put(property, value)
+    }
+}
+
 /// The known types, by name.
 #[derive(Clone, Debug)]
 pub struct Registry {
