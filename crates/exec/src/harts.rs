@@ -285,6 +285,8 @@ impl<'c, W: Width> Thread<'_, 'c, W> {
             }
             Request::Pause(done) => {
                 self.running = false;
+                // Before who paused goes on: after a reset nobody may be told of a fence from before it.
+                self.environment(|environment, hart| environment.rest(hart));
                 // Whoever paused may have stopped listening.
                 let _ = done.send(());
             }

@@ -1,16 +1,18 @@
 //! Where a hart under a debugger stops.
 #![forbid(unsafe_code)]
 
-use hartwright_exec::{Breakpoints, Event, Harts, Reason, Setup, Trace};
-use hartwright_hart::Config;
+use hartwright_exec::{Breakpoints, Environment, Event, Harts, Inspect, Reason, Setup, Trace};
+use hartwright_hart::{Config, Port};
 use hartwright_isa::{cpu::CpuModel, csr};
 use hartwright_mem::{AddressSpace, PAGE};
 use hartwright_wire::{Clock, Mtime, Sink};
 use std::{
     sync::{
         Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
         mpsc::{self, Receiver},
     },
+    thread,
     time::Duration,
 };
 
@@ -19,6 +21,10 @@ const NOP: u32 = 0x13;
 const WFI: u32 = 0x1050_0073;
 
 fn hart(program: &[u32]) -> (Harts, Receiver<Event>) {
+    hart_with(program, None)
+}
+
+fn hart_with(program: &[u32], environment: Option<Arc<dyn Environment>>) -> (Harts, Receiver<Event>) {
     let mut map = AddressSpace::build();
     map.ram("ram", RAM, PAGE).unwrap();
     let space = map.finish().unwrap();
@@ -34,11 +40,7 @@ fn hart(program: &[u32]) -> (Harts, Receiver<Event>) {
     let (tell, told) = mpsc::channel();
     let tell = Mutex::new(tell);
     let listener = Arc::new(move |event| tell.lock().unwrap().send(event).unwrap());
-    (
-        Harts::new(Setup { harts: vec![config], listener, trace: Trace::default(), environment: None })
-            .unwrap(),
-        told,
-    )
+    (Harts::new(Setup { harts: vec![config], listener, trace: Trace::default(), environment }).unwrap(), told)
 }
 
 /// Why the hart stopped, and where.
@@ -73,5 +75,43 @@ fn a_step_takes_no_interrupt_and_waits_for_none() {
     for next in [RAM + 8, RAM + 12] {
         harts.step(0);
         assert_eq!(stopped(&harts, &told), (Reason::Step, next));
+    }
+}
+
+/// Notes whether the hart rests, and takes its time over it.
+#[derive(Default)]
+struct Slow {
+    ran: AtomicBool,
+    rests: AtomicBool,
+}
+
+impl Environment for Slow {
+    fn connect(&self, _: &[Arc<Port>]) {}
+    fn reset(&self, _: &mut dyn Inspect) {}
+    fn call(&self, _: &mut dyn Inspect) {}
+    fn heed(&self, _: &mut dyn Inspect) -> bool {
+        self.rests.store(false, Ordering::SeqCst);
+        self.ran.store(true, Ordering::SeqCst);
+        true
+    }
+    fn rest(&self, _: &mut dyn Inspect) {
+        thread::sleep(Duration::from_millis(50));
+        self.rests.store(true, Ordering::SeqCst);
+    }
+}
+
+#[test]
+fn when_harts_are_paused_their_environment_knows() {
+    const LOOP: u32 = 0x6f;
+    let slow = Arc::new(Slow::default());
+    let (harts, _told) = hart_with(&[LOOP], Some(slow.clone()));
+    for _ in 0..3 {
+        slow.ran.store(false, Ordering::SeqCst);
+        harts.resume();
+        while !slow.ran.load(Ordering::SeqCst) {
+            thread::yield_now();
+        }
+        harts.pause();
+        assert!(slow.rests.load(Ordering::SeqCst));
     }
 }
