@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod param;
+mod virt;
 
 // The machines name types of devices as text.
 use hartwright_devices as _;

@@ -191,7 +191,7 @@ fn the_numbers_of_harts_are_judged_in_qemus_words() {
     assert_eq!(say(9), "Invalid SMP CPUs 9. The max CPUs supported by machine 'param' is 8");
     assert_eq!(say(0), "Invalid CPU topology: CPU topology parameters must be greater than zero");
     let names: Vec<_> = hartwright_machine::boards().iter().map(|b| (b.name(), b.description())).collect();
-    assert_eq!(names, [("param", "simple CPU, memory and UART")]);
+    assert_eq!(names, [("param", "simple CPU, memory and UART"), ("virt", "RISC-V VirtIO board")]);
     assert_eq!(
         choose("parm", &Options::default()).err().unwrap(),
         "unsupported machine type: \"parm\"\nUse -machine help to list supported machines\nDid you mean 'param'?"

@@ -60,6 +60,37 @@ impl Dma {
     }
 }
 
+/// The memory behind a device with an [`array`](crate::Device::array), by the device's own offsets. The default has
+/// none: it reads as zero and keeps nothing.
+#[derive(Clone, Default)]
+pub struct Array {
+    space: Weak<AddressSpace>,
+    base: u64,
+}
+
+impl Array {
+    /// The memory behind the device at `base` of `space`, which lives as long as its machine.
+    pub fn new(space: &Arc<AddressSpace>, base: u64) -> Self {
+        Array { space: Arc::downgrade(space), base }
+    }
+
+    /// Fills `bytes` from `offset` on; with zeros where there is none.
+    pub fn read(&self, offset: u64, bytes: &mut [u8]) {
+        let read = |space: Arc<AddressSpace>| space.read_bytes(self.base.wrapping_add(offset), bytes).ok();
+        if self.space.upgrade().and_then(read).is_none() {
+            bytes.fill(0);
+        }
+    }
+
+    /// Puts `bytes` to `offset` and on. Harts that fetched instructions from there fetch them anew.
+    pub fn write(&self, offset: u64, bytes: &[u8]) {
+        if let Some(space) = self.space.upgrade() {
+            // What lies beyond its end is not the device's, which knows its size.
+            let _ = space.write_bytes(self.base.wrapping_add(offset), bytes);
+        }
+    }
+}
+
 impl fmt::Debug for Dma {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(if self.space.strong_count() > 0 { "Dma" } else { "Dma(nowhere)" })

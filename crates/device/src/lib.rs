@@ -10,6 +10,7 @@ mod access;
 mod block;
 mod conforms;
 mod dma;
+mod items;
 mod locked;
 pub mod log;
 mod port;
@@ -22,10 +23,11 @@ mod wiring;
 
 pub use block::{BlockError, BlockInfo, BlockOp, BlockPort, BlockReply, BlockRequest};
 pub use conforms::{any_access, conforms};
-pub use dma::Dma;
+pub use dma::{Array, Dma};
 pub use hartwright_mem::{BusError, Mmio};
 pub use hartwright_objects::Error;
 pub use hartwright_wire::{Alarm, Clock, Comparator, Line, Mtime, Sink};
+pub use items::Items;
 pub use locked::Locked;
 pub use port::{CharPort, Outward};
 pub use regs::{Access, Field, Otherwise, Register, Registers, Table};
@@ -100,12 +102,33 @@ pub trait Device: Object + Registers {
         self.table().size
     }
 
+    /// Whether there is memory behind its registers, as large as it is, from which harts fetch instructions
+    /// ([`Wiring::array`]): a flash chip.
+    fn array(&self) -> bool {
+        false
+    }
+
     /// Its `compatible` strings, most special first. None: it has no node in the device tree.
     fn compatible(&self) -> &'static [&'static str];
 
     /// The generic name of its node in the device tree (`serial` of `serial@10000000`).
     fn node(&self) -> &'static str {
         "device"
+    }
+
+    /// Whether its node stands in `/soc`; else it stands in the root.
+    fn in_soc(&self) -> bool {
+        true
+    }
+
+    /// Whether its node tells of those of its type too that follow it right away, as banks of one.
+    fn joins(&self) -> bool {
+        false
+    }
+
+    /// What `reg` says of the `size` bytes that the device has, in order, as offsets and sizes.
+    fn windows(&self, size: u64) -> Vec<(u64, u64)> {
+        vec![(0, size)]
     }
 
     /// What its node says besides `compatible`, `reg` and `interrupts`.

@@ -1,6 +1,6 @@
 //! What a device is wired to, and what it tells the one who wires it.
 
-use crate::{BlockPort, CharPort, Clock, Dma, Line, Mtime, Sink};
+use crate::{Array, BlockPort, CharPort, Clock, Dma, Items, Line, Mtime, Sink};
 use std::{fmt, sync::Arc};
 
 /// All that a device is given from outside.
@@ -18,10 +18,16 @@ pub struct Wiring {
     pub mtime: Arc<Mtime>,
     /// The machine's memory, for a device with DMA.
     pub memory: Dma,
+    /// The memory behind its registers, if it has an [`array`](crate::Device::array).
+    pub array: Array,
     /// The host's end of a serial line.
     pub chardev: CharPort,
     /// The host's end of a disk.
     pub block: BlockPort,
+    /// What firmware may ask the emulator for.
+    pub items: Arc<Items>,
+    /// The time of day when the clock was at 0, in nanoseconds since 1970 began.
+    pub epoch: u64,
     /// Where to ask for power-off and reset.
     pub power: Power,
     /// The device itself, for its own alarms and ports; [`Locked::wire`](crate::Locked::wire) fills it in.
@@ -43,8 +49,11 @@ impl Default for Wiring {
             mtime: Mtime::new(clock.clone(), 10_000_000),
             clock,
             memory: Dma::default(),
+            array: Array::default(),
             chardev: CharPort::default(),
             block: BlockPort::default(),
+            items: Arc::default(),
+            epoch: 0,
             power: Power::default(),
             me: Arc::new(Nobody),
         }
@@ -107,6 +116,8 @@ pub enum Prop {
     Cells(Vec<u32>),
     /// Texts.
     Strings(Vec<String>),
+    /// A reference to the node of the device of this name; nothing where there is none.
+    Reference(String),
 }
 
 /// What a device asks of the machine's power.

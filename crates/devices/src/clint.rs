@@ -25,9 +25,12 @@ const MTIP: u32 = 7;
 #[object(name = "riscv.clint", parent = "sys-bus-device", family = dyn Device)]
 pub struct Clint {
     // Configuration.
-    /// How many harts it serves, from hart 0 on.
+    /// How many harts it serves, from its first on.
     #[property(default = 1)]
     num_harts: u32,
+    /// The first hart it serves.
+    #[property(default = 0)]
+    hartid_base: u32,
 
     // Wiring.
     time: Option<Arc<Mtime>>,
@@ -152,7 +155,8 @@ impl Device for Clint {
         let lines = |hart| {
             [Output::hart(format!("msip{hart}"), hart, MSIP), Output::hart(format!("mtip{hart}"), hart, MTIP)]
         };
-        (0..self.num_harts.min(MOST)).flat_map(lines).collect()
+        let harts = (0..self.num_harts.min(MOST)).map(|hart| hart.saturating_add(self.hartid_base));
+        harts.flat_map(lines).collect()
     }
 
     fn compatible(&self) -> &'static [&'static str] {

@@ -35,6 +35,9 @@ pub struct Plic {
     /// The contexts of each hart, harts separated by commas: M, S or both (MS,MS is two harts with both).
     #[property(default = "MS".to_owned())]
     hart_config: String,
+    /// The hart whose contexts come first.
+    #[property(default = 0)]
+    hartid_base: u32,
     /// How many sources there are; they are numbered from 1.
     #[property(default = 96)]
     num_sources: u32,
@@ -93,7 +96,7 @@ impl Plic {
                     'S' => SEIP,
                     _ => return Err(refuse("has a mode other than M and S")),
                 };
-                contexts.push((hart as u32, bit));
+                contexts.push((self.hartid_base.saturating_add(hart as u32), bit));
             }
         }
         match contexts.len() {

@@ -12,7 +12,7 @@ use hartwright_objects::Given;
 
 use crate::{
     DeviceOption, Failure, LogItem, Messages, Outcome, Program, Topology, config::GlobalOption, flags,
-    not_yet,
+    not_yet, rtc::Rtc,
 };
 
 /// What the words of the command line asked for, one by one and not yet related to each other.
@@ -53,6 +53,8 @@ pub struct Asked {
     pub(crate) debug_threads: bool,
     pub(crate) pidfile: Option<PathBuf>,
     pub(crate) seed: Option<u64>,
+    pub(crate) rtc: Rtc,
+    pub(crate) firmware_files: Vec<(String, Vec<u8>)>,
     pub(crate) escape: Option<u8>,
     pub(crate) messages: Messages,
     pub(crate) warnings: Vec<String>,

@@ -34,7 +34,8 @@ impl Built {
     ) -> Result<Built, Outcome> {
         let fail = |message: String| Outcome::Fail(Failure::new(message));
         let Assembled { checked, plan, model, object } = assembled;
-        let frame = Frame::new(checked).map_err(fail)?;
+        let mut frame = Frame::new(checked).map_err(fail)?;
+        frame.items = plan.items.clone();
         let hart = |id: u64| hartwright_hart::Config {
             model: model.clone(),
             id,

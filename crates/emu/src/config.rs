@@ -10,7 +10,7 @@ use hartwright_device::trace::Pattern;
 use hartwright_machine::{BootOptions, is_file};
 use hartwright_objects::{Given, nearest};
 
-use crate::{Asked, Failure, Program, Topology, asked::Said, catalogue, flags::in_vain};
+use crate::{Asked, Failure, Program, Rtc, Topology, asked::Said, catalogue, flags::in_vain};
 
 /// Everything that the command line says, ready for the builder of machines.
 #[derive(Clone, Debug, PartialEq)]
@@ -63,6 +63,8 @@ pub struct Config {
     pub debug_threads: bool,
     /// `-pidfile`.
     pub pidfile: Option<PathBuf>,
+    /// `-rtc`.
+    pub rtc: Rtc,
     /// `-echr`; `None` when there is to be no escape key.
     pub escape: Option<u8>,
     /// `-msg`.
@@ -265,6 +267,9 @@ pub fn resolve(program: &Program, asked: Asked) -> Result<Config, Outcome> {
         folders: asked.folders,
         seed: asked.seed,
         loaders: vec![],
+        files: asked.firmware_files,
+        no_graphics: asked.nographic,
+        flash: false,
         builtin: None,
     };
     for (key, slot) in [
@@ -320,6 +325,7 @@ pub fn resolve(program: &Program, asked: Asked) -> Result<Config, Outcome> {
         process_name: asked.process_name,
         debug_threads: asked.debug_threads,
         pidfile: asked.pidfile,
+        rtc: asked.rtc,
         escape: match asked.escape {
             None => Some(0x01),
             Some(0) => None,

@@ -182,7 +182,7 @@ fn ends(
         // When nobody listens any more, the end is on its way already.
         let _ = outbox.lock().unwrap_or_else(PoisonError::into_inner).send(Message::Guest(request));
     });
-    Ok(Ends { ports, disks: HashMap::new(), power })
+    Ok(Ends { ports, disks: HashMap::new(), epoch: config.rtc.epoch(), power })
 }
 
 fn forward_host_events(host: &mut Host, outbox: Sender<Message>) -> Result<(), Outcome> {

@@ -100,6 +100,7 @@ pub(crate) fn map(space: &AddressSpace) -> String {
             Kind::Ram => "ram",
             Kind::Rom => "rom",
             Kind::Io => "i/o",
+            Kind::Flash => "romd",
         };
         let (base, last) = (region.base, region.base + (region.size - 1));
         format!("page: {base:016x}-{last:016x} {kind} {}\n", region.name)

@@ -362,7 +362,14 @@ impl<W: Width> Hart<W> {
 
     /// `mip`: pins, and what software wrote.
     pub(crate) fn mip(&self) -> u64 {
-        let (pins, soft) = (self.port().pins(), self.csrs.mip.get());
+        let mut pins = self.port().pins();
+        if pins & SSIP != 0 {
+            // An edge (ACLINT, 5.1): from here on it is as if software had set it, and software clears it.
+            self.port().clear(SSIP);
+            self.csrs.mip.set(self.csrs.mip.get() | SSIP);
+            pins &= !SSIP;
+        }
+        let soft = self.csrs.mip.get();
         if self.sstc() { pins | soft & !STIP } else { pins & !STIP | soft }
     }
 

@@ -205,6 +205,7 @@ impl<W: Width> Hart<W> {
         let at = match self.config().space.place(page.addr) {
             Place::Ram(at) => at,
             Place::Rom(at) if access != Access::Store => at,
+            Place::Flash(at) if access == Access::Fetch => at,
             _ => return Ok(Found::Io(page.addr)),
         };
         if self.pmp.allows_page(page.addr, access, mode) && !self.watched_page(addr, access) {

@@ -1,5 +1,6 @@
 //! The part of a hart that other threads reach: its interrupt pins, and the bell that gets its attention.
 
+use crate::status::SSIP;
 use hartwright_wire::Sink;
 use std::{
     sync::{
@@ -24,6 +25,11 @@ impl Port {
     #[inline(always)]
     pub fn pins(&self) -> u64 {
         self.pins.load(Ordering::Acquire)
+    }
+
+    /// Forgets edges that the hart has taken note of.
+    pub(crate) fn clear(&self, bits: u64) {
+        self.pins.fetch_and(!bits, Ordering::AcqRel);
     }
 
     /// Gets the hart's attention: it looks up before its next block, and wakes if it sleeps.
@@ -63,6 +69,10 @@ impl Port {
 impl Sink for Port {
     fn set(&self, pin: u32, level: bool) {
         let bit = 1 << (pin & 63);
+        if !level && bit == SSIP {
+            // Of this pin an edge counts, and it stays until the hart has seen it.
+            return;
+        }
         if level {
             self.pins.fetch_or(bit, Ordering::AcqRel);
         } else {

@@ -3,14 +3,18 @@
 //! The places are QEMU's: firmware at the start of RAM, the kernel at the next 2 MiB boundary (4 MiB at 32 bits), the
 //! initrd half a RAM (at most 512 MiB) above it, the device tree at the top of RAM, below 3 GiB.
 
-use crate::{LoaderDevice, MachineSpec, reset::Reset};
+use crate::{LoaderDevice, MachineSpec, items::items, reset::Reset};
+use hartwright_device::Items;
 use hartwright_fdt::{self as fdt, Build, Tree};
 use hartwright_isa::{Ext, cpu::CpuModel};
 use hartwright_loader::{
     Bios, Class, Firmware, Image, Layout, Part, Place, Role, Symbols, find_firmware, read, read_unpacked,
 };
 use hartwright_mem::{AddressSpace, BusError};
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 /// Where Linux wants to lie (Documentation/arch/riscv/boot.rst: the PMD size), and so where kernels are put; at 32
 /// bits that is the size of a superpage of Sv32.
@@ -45,6 +49,12 @@ pub struct BootOptions {
     pub seed: Option<u64>,
     /// `-device loader,...`, in order.
     pub loaders: Vec<LoaderDevice>,
+    /// `-fw_cfg`: files for firmware, by name.
+    pub files: Vec<(String, Vec<u8>)>,
+    /// Whether firmware shall know that nobody sees graphics.
+    pub no_graphics: bool,
+    /// Whether the first flash chip has contents: then the firmware is there, or starts what is there.
+    pub flash: bool,
     /// Our own firmware, for a machine that is given neither `-bios` nor `-kernel`.
     pub builtin: Option<&'static [u8]>,
 }
@@ -60,6 +70,8 @@ pub struct Plan {
     pub starts: Vec<(u32, u64)>,
     /// The names of everything loaded.
     pub symbols: Symbols,
+    /// What firmware may ask for.
+    pub items: Arc<Items>,
     /// What to tell the user, such as which firmware was taken.
     pub notes: Vec<String>,
     /// The device tree's blob, as the guest finds it.
@@ -124,11 +136,14 @@ pub fn plan(
         return Err("-initrd only allowed with -kernel option".into());
     }
 
+    // Where code in flash begins: of machine mode if no firmware is loaded, else what the firmware starts.
+    let flash = spec.devices.iter().find(|d| d.drive.as_ref().is_some_and(|drive| **drive == "pflash0"));
+    let flash = flash.filter(|_| options.flash).map(|device| *device.base);
     let supervisor = options.bios.as_deref().is_some_and(|named| Bios::new(named) == Bios::Builtin);
     if supervisor {
         enough_for_supervisor(options, model)?;
     }
-    let firmware = match firmware(options, class, model)? {
+    let firmware = match firmware(options, flash.is_some(), class, model)? {
         None => None,
         Some(Source::Builtin(bytes)) => {
             enough_for_builtin(model)?;
@@ -157,7 +172,7 @@ pub fn plan(
     }
 
     let mut kernel = None;
-    if let Some(name) = &options.kernel {
+    if let Some(name) = options.kernel.as_ref().filter(|_| flash.is_none()) {
         let image = read_unpacked(Path::new(name), limit)
             .and_then(|bytes| Image::new(bytes, kernel_at, class))
             .map_err(|why| format!("could not load kernel '{name}': {why}"))?;
@@ -203,12 +218,12 @@ pub fn plan(
     let name = options.dtb.clone().unwrap_or_else(|| "(generated)".to_owned());
     let device_tree_at = place_device_tree(&mut layout, ram, &name, &device_tree)?;
 
-    let next = kernel.map_or(0, |(entry, ..)| entry);
-    let entry = firmware_entry.unwrap_or(if kernel.is_some() { next } else { *spec.boot.firmware });
+    let next = flash.or(kernel.map(|(entry, ..)| entry));
+    let entry = firmware_entry.or(next).unwrap_or(*spec.boot.firmware);
     let reset = Reset {
         entry,
         device_tree: device_tree_at,
-        next,
+        next: next.unwrap_or(0),
         narrow: model.xlen == 32,
         csrs: model.extensions.has(Ext::Zicsr),
     };
@@ -221,6 +236,7 @@ pub fn plan(
         reset: if supervisor { entry } else { *spec.boot.reset },
         starts,
         symbols,
+        items: Arc::new(items(spec, options, flash.is_some(), limit)?),
         notes,
         device_tree,
         device_tree_at,
@@ -264,10 +280,15 @@ fn enough_for_supervisor(options: &BootOptions, model: &CpuModel) -> Result<(), 
     }
 }
 
-fn firmware(options: &BootOptions, class: Class, model: &CpuModel) -> Result<Option<Source>, String> {
+fn firmware(
+    options: &BootOptions,
+    flash: bool,
+    class: Class,
+    model: &CpuModel,
+) -> Result<Option<Source>, String> {
     let bios = match (&options.bios, &options.kernel, options.builtin) {
         (Some(named), ..) => Bios::new(named),
-        (None, None, Some(builtin)) => return Ok(Some(Source::Builtin(builtin))),
+        (None, None, Some(builtin)) if !flash => return Ok(Some(Source::Builtin(builtin))),
         (None, ..) => Bios::Default,
     };
     if bios == Bios::Default && model.xlen > 64 {

@@ -5,7 +5,8 @@ use crate::{
     check::{DISK, PORT},
 };
 use hartwright_device::{
-    BlockPort, CharPort, Clock, Device, Dma, Line, Locked, Mtime, Power, Sink, Target, Wiring, trace,
+    Array, BlockPort, CharPort, Clock, Device, Dma, Items, Line, Locked, Mtime, Power, Sink, Target, Wiring,
+    trace,
 };
 use hartwright_mem::AddressSpace;
 use hartwright_objects::{Abstract, BASES, Class, Instance, Node, Object, Value};
@@ -26,6 +27,8 @@ pub struct Frame {
     pub mtime: Arc<Mtime>,
     /// Its devices in the order of the specification.
     pub devices: Vec<Arc<Locked<dyn Device>>>,
+    /// What firmware may ask for, of the [`Plan`](crate::Plan); nothing at first.
+    pub items: Arc<Items>,
     outputs: Vec<Vec<hartwright_device::Output>>,
 }
 
@@ -52,6 +55,8 @@ pub struct Outside {
     pub ports: HashMap<String, CharPort>,
     /// Disks by the id of their `-drive` or their node's name.
     pub disks: HashMap<String, BlockPort>,
+    /// The time of day when the machine's clock is at 0, in nanoseconds since 1970 began.
+    pub epoch: u64,
     /// Where requests of power-off and reset go.
     pub power: Power,
 }
@@ -107,10 +112,15 @@ impl Frame {
         }
         let devices: Vec<_> = devices.into_iter().map(Locked::new).collect();
         for (row, device) in spec.devices.iter().zip(&devices) {
-            map.mmio(&row.name, *row.base, *row.size, device.clone()).map_err(|why| why.to_string())?;
+            let (name, base, size) = (row.name.as_str(), *row.base, *row.size);
+            let fits = match device.with(|device| device.array()) {
+                true => map.flash(name, base, size, device.clone()),
+                false => map.mmio(name, base, size, device.clone()),
+            };
+            fits.map_err(|why| why.to_string())?;
         }
         let space = map.finish().map_err(|why| format!("{why}; -m asks for less"))?;
-        Ok(Frame { spec, space, clock, mtime, devices, outputs })
+        Ok(Frame { spec, space, clock, mtime, devices, items: Arc::default(), outputs })
     }
 
     /// Wires the devices to each other, to `harts` (pins are bits of `mip`) and to the outside, and resets them.
@@ -149,8 +159,11 @@ impl Frame {
                 clock: self.clock.clone(),
                 mtime: self.mtime.clone(),
                 memory: Dma::new(&self.space),
+                array: Array::new(&self.space, *row.base),
                 chardev: port(row, device, &outside.ports)?,
                 block: disk(row, device, &outside.disks)?,
+                items: self.items.clone(),
+                epoch: outside.epoch,
                 power: outside.power.clone(),
                 // `Locked::wire` puts the device here.
                 me: device.clone(),

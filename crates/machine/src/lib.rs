@@ -12,6 +12,7 @@ mod build;
 mod check;
 mod check_lines;
 mod files;
+mod items;
 mod loader_device;
 mod parameters;
 mod plug;

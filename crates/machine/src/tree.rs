@@ -3,7 +3,7 @@
 //! Bindings: the Devicetree specification 0.4, and Linux's Documentation/devicetree/bindings where it names none.
 
 use crate::{Checked, Device, End, MachineSpec};
-use hartwright_device::{Output, Prop, Target};
+use hartwright_device::{self as device, Output, Prop, Target};
 use hartwright_fdt::{Build, Node, Tree};
 use hartwright_isa::{
     Ext,
@@ -92,21 +92,30 @@ pub fn device_tree(checked: &Checked, cpu: &CpuTree) -> Tree {
         .u32("#size-cells", 2)
         .str("compatible", "simple-bus")
         .flag("ranges");
+    let mut before: Option<&Device> = None;
     for (index, spec) in checked.spec.devices.iter().enumerate() {
         let device = &checked.devices[index];
         let compatible = device.compatible();
-        if compatible.is_empty() {
+        let told = device.joins() && before.is_some_and(|before| before.class == spec.class);
+        before = Some(spec);
+        if compatible.is_empty() || told {
             continue;
         }
-        let mut node = Node::new_unchecked(node_name(spec, device.node()))
-            .strs("compatible", compatible)
-            .u64s("reg", &[*spec.base, *spec.size]);
+        let mut node = Node::new_unchecked(node_name(spec, device.node())).strs("compatible", compatible);
+        let reg = reg(&checked.spec.devices[index..], &**device);
+        if !reg.is_empty() {
+            node = node.u64s("reg", &reg);
+        }
         node = interrupts(node, spec, &checked.outputs[index], &phandles);
         for (name, value) in device.describe() {
             node = match value {
                 Prop::Empty => node.flag(name),
                 Prop::Cells(cells) => node.cells(name, &cells),
                 Prop::Strings(texts) => node.strs(name, &texts),
+                Prop::Reference(to) => match phandles.end(&End { to, pin: 0 }) {
+                    Some(phandle) => node.u32(name, phandle),
+                    None => node,
+                },
             };
         }
         if let Some(phandle) = phandles.device(index) {
@@ -121,7 +130,10 @@ pub fn device_tree(checked: &Checked, cpu: &CpuTree) -> Tree {
                 );
             }
         }
-        soc = soc.with(node);
+        match device.in_soc() {
+            true => soc = soc.with(node),
+            false => root = root.with(node),
+        }
     }
     let mut tree = Tree::new();
     tree.root = root.with(soc);
@@ -134,6 +146,18 @@ fn pmu() -> Node {
     let row = |(code, fixed, _): &(u64, u64, _)| [*code as u32, *code as u32, (PROGRAMMABLE | fixed) as u32];
     let cells: Vec<u32> = EVENTS.iter().flat_map(row).collect();
     Node::new_unchecked("pmu").str("compatible", "riscv,pmu").cells("riscv,event-to-mhpmcounters", &cells)
+}
+
+/// Where the registers of the first of `devices` are, and of those after it that its node tells of.
+fn reg(devices: &[Device], first: &dyn device::Device) -> Vec<u64> {
+    let Some(spec) = devices.first() else { return vec![] };
+    let alike = devices.iter().take_while(|other| other.class == spec.class);
+    let banks = alike.take(if first.joins() { devices.len() } else { 1 });
+    let window = |bank: &Device| {
+        let (base, windows) = (*bank.base, first.windows(*bank.size));
+        windows.into_iter().flat_map(move |(offset, size)| [base.saturating_add(offset), size])
+    };
+    banks.flat_map(window).collect()
 }
 
 fn node_name(spec: &Device, generic: &str) -> String {

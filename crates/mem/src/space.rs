@@ -117,12 +117,23 @@ pub enum Kind {
     Rom,
     /// A device.
     Io,
+    /// A device in front of memory: loads and stores are the device's, instructions are fetched from the memory.
+    Flash,
+}
+
+impl Kind {
+    /// Whether loads and stores go to a device.
+    fn is_device(self) -> bool {
+        matches!(self, Kind::Io | Kind::Flash)
+    }
 }
 
 struct Entry {
     region: Region,
-    /// Memory: offset into [`Ram`]. A device: index into `devices`.
+    /// Memory: offset into [`Ram`].
     at: u64,
+    /// A device: index into `devices`.
+    device: usize,
 }
 
 /// Collects regions; then [`finish`](Self::finish).
@@ -153,7 +164,20 @@ impl Builder {
         size: u64,
         device: Arc<dyn Mmio>,
     ) -> Result<(), LayoutError> {
-        self.insert(name, base, size, Kind::Io, self.devices.len() as u64)?;
+        self.insert(name, base, size, Kind::Io, 0)?;
+        self.devices.push(device);
+        Ok(())
+    }
+
+    /// A device in front of memory of its size; base and size are multiples of [`PAGE`].
+    pub fn flash(
+        &mut self,
+        name: &str,
+        base: u64,
+        size: u64,
+        device: Arc<dyn Mmio>,
+    ) -> Result<(), LayoutError> {
+        self.memory(name, base, size, Kind::Flash)?;
         self.devices.push(device);
         Ok(())
     }
@@ -181,7 +205,10 @@ impl Builder {
         {
             return Err(LayoutError::Overlap { name, base, with: with.clone(), with_base: *with_base });
         }
-        self.entries.insert(here, Entry { region: Region { name, base, size, kind }, at });
+        self.entries.insert(
+            here,
+            Entry { region: Region { name, base, size, kind }, at, device: self.devices.len() },
+        );
         Ok(())
     }
 
@@ -200,6 +227,8 @@ pub enum Place {
     Ram(u64),
     /// Memory that the guest cannot write: its offset into [`Ram`].
     Rom(u64),
+    /// Memory to fetches alone, and a device otherwise: its offset into [`Ram`].
+    Flash(u64),
     /// Devices, or nothing, or some of each.
     Io,
 }
@@ -238,13 +267,16 @@ impl AddressSpace {
     pub fn place(&self, addr: u64) -> Place {
         let page = addr >> PAGE_SHIFT << PAGE_SHIFT;
         match self.find(page, 1) {
-            Some(Entry { region: Region { kind: Kind::Ram, base, .. }, at }) => {
-                Place::Ram(at + (page - base))
+            Some(Entry { region: Region { kind, base, .. }, at, .. }) => {
+                let at = at + (page - base);
+                match kind {
+                    Kind::Ram => Place::Ram(at),
+                    Kind::Rom => Place::Rom(at),
+                    Kind::Flash => Place::Flash(at),
+                    Kind::Io => Place::Io,
+                }
             }
-            Some(Entry { region: Region { kind: Kind::Rom, base, .. }, at }) => {
-                Place::Rom(at + (page - base))
-            }
-            _ => Place::Io,
+            None => Place::Io,
         }
     }
 
@@ -252,8 +284,8 @@ impl AddressSpace {
     pub fn load(&self, addr: u64, size: u8) -> Result<u64, BusError> {
         let entry = self.find(addr, size.into()).ok_or(BusError::Unmapped)?;
         let offset = addr - entry.region.base;
-        if entry.region.kind == Kind::Io {
-            return self.devices[entry.at as usize].read(offset, size);
+        if entry.region.kind.is_device() {
+            return self.devices[entry.device].read(offset, size);
         }
         let at = entry.at + offset;
         let value = match size {
@@ -270,7 +302,7 @@ impl AddressSpace {
         let entry = self.find(addr, size.into()).ok_or(BusError::Unmapped)?;
         let offset = addr - entry.region.base;
         match entry.region.kind {
-            Kind::Io => return self.devices[entry.at as usize].write(offset, size, value),
+            Kind::Io | Kind::Flash => return self.devices[entry.device].write(offset, size, value),
             Kind::Rom => return Err(BusError::ReadOnly),
             Kind::Ram => {}
         }
@@ -284,13 +316,13 @@ impl AddressSpace {
         stored.then_some(()).ok_or(BusError::Unmapped)
     }
 
-    /// Copies bytes out of memory, ROM included, as a loader or debugger does: devices notice nothing and are
-    /// not readable so.
+    /// Copies bytes out of memory, ROM and flash included, as a loader or debugger does: devices notice nothing and
+    /// are not readable so.
     pub fn read_bytes(&self, addr: u64, bytes: &mut [u8]) -> Result<(), BusError> {
         self.chunks(addr, bytes.len(), true, |at, range| self.ram.read(at, &mut bytes[range]))
     }
 
-    /// Copies bytes into memory, ROM included. On an error a first part may have been copied.
+    /// Copies bytes into memory, ROM and flash included. On an error a first part may have been copied.
     pub fn write_bytes(&self, addr: u64, bytes: &[u8]) -> Result<(), BusError> {
         self.chunks(addr, bytes.len(), true, |at, range| self.ram.write(at, &bytes[range]))
     }
@@ -321,7 +353,7 @@ impl AddressSpace {
             if entry.region.kind == Kind::Io {
                 return Err(BusError::Refused);
             }
-            if entry.region.kind == Kind::Rom && !rom {
+            if matches!(entry.region.kind, Kind::Rom | Kind::Flash) && !rom {
                 return Err(BusError::ReadOnly);
             }
             let offset = here - entry.region.base;
@@ -362,6 +394,7 @@ mod tests {
         b.ram("ram", 0x8000_0000, 2 * PAGE).unwrap();
         b.rom("rom", 0x1000, PAGE).unwrap();
         b.mmio("echo", 0x2100, 0x100, Arc::new(Echo)).unwrap();
+        b.flash("flash", 0x4000, PAGE, Arc::new(Echo)).unwrap();
         b.finish().unwrap()
     }
 
@@ -384,6 +417,16 @@ mod tests {
         assert_eq!(s.load(0x1ffe, 2), Ok(0x201));
         assert_eq!(s.write_bytes(0x1ffe, &[1, 2, 3]), Err(BusError::Unmapped));
         assert_eq!(s.read_bytes(0x2100, &mut [0]), Err(BusError::Refused));
+    }
+
+    #[test]
+    fn flash_is_a_device_to_loads_and_memory_to_fetches() {
+        let s = space();
+        assert_eq!(s.write_bytes(0x4010, &[1, 2]), Ok(()));
+        assert_eq!((s.load(0x4010, 1), s.store(0x4010, 1, 3)), (Ok(0x1001), Err(BusError::Refused)));
+        assert_eq!(s.write_ram(0x4010, &[3]), Err(BusError::ReadOnly));
+        let Place::Flash(at) = s.place(0x4010) else { panic!("{:?}", s.place(0x4010)) };
+        assert_eq!(s.ram().load::<u16>(at + 0x10), Some(0x201));
     }
 
     #[test]

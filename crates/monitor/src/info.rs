@@ -84,6 +84,7 @@ pub(crate) fn mtree(session: &mut Session, args: &Args) -> Done {
             Kind::Ram => "ram",
             Kind::Rom => "rom",
             Kind::Io => "i/o",
+            Kind::Flash => "romd",
         };
         let name = &region.name;
         session.say(format_args!("{:indent$}{base:016x}-{last:016x} (prio 0, {kind}): {name}", ""));
@@ -126,7 +127,10 @@ pub(crate) fn qtree(session: &mut Session, _: &Args) -> Done {
             session.say(format_args!("    {} = {}", property.name, shown(&value)));
         }
         let name = node.name();
-        for region in space.regions().filter(|region| region.kind == Kind::Io && region.name == name) {
+        for region in space
+            .regions()
+            .filter(|region| matches!(region.kind, Kind::Io | Kind::Flash) && region.name == name)
+        {
             session.say(format_args!("    mmio {:016x}/{:016x}", region.base, region.size));
         }
     }

@@ -5,7 +5,8 @@ use hartwright_machine::is_file;
 
 use super::{Complete, FLAG, Flag};
 use crate::{
-    Accel, Asked, Face, Failure, Outcome, Topology, asked::Argument, catalogue, config::GlobalOption, not_yet,
+    Accel, Asked, Face, Failure, Outcome, Rtc, Topology, asked::Argument, catalogue, config::GlobalOption,
+    not_yet,
 };
 
 pub(super) const FLAGS: &[Flag] = &[
@@ -21,7 +22,7 @@ pub(super) const FLAGS: &[Flag] = &[
             ("-machine param,dumpspec=p.toml", "write what the machine is made of"),
             ("-machine ./p.toml -nographic", "run the changed machine"),
         ],
-        complete: Complete::Words(&["help", "param"]),
+        complete: Complete::Words(&["help", "param", "virt"]),
         parse: machine,
         accepts: &["param", "type=param", "param,dumpdtb=a,,b", "./p.toml", "x.toml,dumpspec=y.toml"],
         refuses: &[
@@ -172,6 +173,37 @@ pub(super) const FLAGS: &[Flag] = &[
         refuses: &[
             ("foo", "-global foo: Invalid parameter 'foo'"),
             ("driver=a", "-global driver=a: Parameter 'property' is missing"),
+        ],
+        ..FLAG
+    },
+    Flag {
+        names: &["rtc"],
+        form: "[base=utc|DATE][,clock=vm|rt|host][,driftfix=none]",
+        brief: "set the time of day that the machine's clock begins with",
+        more: "DATE is in UTC, 2006-06-17T16:01:21 or 2006-06-17. The time goes with the machine's clock, which \
+               stands while the machine is stopped, whatever clock= says.",
+        examples: &[("-rtc base=2026-01-01", "every run begins on new year's day")],
+        parse: |asked, arg| {
+            let opts = arg.opts("base", asked)?;
+            asked.rtc = Rtc::parse(&opts).map_err(|refusal| arg.refuse(refusal))?;
+            Ok(())
+        },
+        accepts: &["base=utc", "base=2006-06-17T16:01:21,clock=vm", "2006-06-17"],
+        refuses: &[
+            (
+                "base=x",
+                "-rtc base=x: invalid datetime format\n\
+                 valid formats: '2006-06-17T16:01:21' or '2006-06-17'",
+            ),
+            (
+                "base=2023-02-29",
+                "-rtc base=2023-02-29: invalid datetime format\n\
+                 valid formats: '2006-06-17T16:01:21' or '2006-06-17'",
+            ),
+            ("base=localtime", "-rtc base=localtime: base=localtime: not yet in hartwright"),
+            ("clock=x", "-rtc clock=x: invalid option value 'x'"),
+            ("driftfix=slew", "-rtc driftfix=slew: driftfix=slew: not yet in hartwright"),
+            ("foo=1", "-rtc foo=1: Invalid parameter 'foo'"),
         ],
         ..FLAG
     },

@@ -100,9 +100,9 @@ impl Machine {
         }));
         let power = Around(Mutex::new(outbox.clone()));
         let ends = Ends {
-            disks: HashMap::new(),
             ports: HashMap::from([("serial0".to_owned(), port.clone())]),
             power: Power::new(move |request| power.post(Message::Guest(request))),
+            ..Ends::default()
         };
         let around = Box::new(Around(Mutex::new(outbox.clone())));
         let built = Built::new(&config, assembled, &ends, Default::default(), around).map_err(say)?;
