@@ -1,0 +1,259 @@
+//! A disk image that is open: reads, writes, flushes, whatever its format.
+//!
+//! What a reply to a flush, and to a write, means with each cache mode:
+//!
+//! | `cache=` | host's page cache | the guest is told of a write cache | a write is replied to | a flush is replied to |
+//! | --- | --- | --- | --- | --- |
+//! | `writeback` (default) | yes | yes | when the host has it | after `fdatasync` |
+//! | `none` | no (`O_DIRECT`) | yes | when the host has it | after `fdatasync` |
+//! | `writethrough` | yes | no | after `fdatasync` | after `fdatasync` |
+//! | `directsync` | no (`O_DIRECT`) | no | after `fdatasync` | after `fdatasync` |
+//! | `unsafe` | yes | yes | when the host has it | at once: nothing is safe |
+//!
+//! A qcow2 image's tables are kept in memory until a flush, in each mode; who kills the program loses at most what
+//! was not flushed.
+
+use crate::{chain::Format, lossy::Lossy};
+use hartwright_device::{BlockError, BlockInfo, BlockOp};
+use imago::{FormatAccess, file::File as Storage, format::PreallocateMode};
+use std::{
+    fmt,
+    fs::File,
+    io::{self, ErrorKind},
+};
+
+/// The unit of addresses; a disk is whole sectors.
+pub const SECTOR: u64 = 512;
+/// What is written at once where zeroes must be written out.
+const ZEROES: usize = 1 << 20;
+
+/// How an image behaves; the table above says what the cache modes mean.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Manner {
+    /// Writes are refused.
+    pub read_only: bool,
+    /// Every write is flushed before it is replied to.
+    pub write_through: bool,
+    /// Flushes do nothing.
+    pub no_flush: bool,
+    /// A discard gives room back to the host.
+    pub unmap: bool,
+    /// A write of zeroes is done as write-zeroes.
+    pub detect_zeroes: bool,
+    /// Whether it may give room back as well.
+    pub zeroes_unmap: bool,
+    /// The format was guessed: a write must not make the first sector look like another format.
+    pub guarded: bool,
+    /// Failed writes are reported as done.
+    pub ignore_write_errors: bool,
+    /// Failed reads are reported as done, with zeroes.
+    pub ignore_read_errors: bool,
+}
+
+/// An image that is open.
+pub struct Image {
+    access: FormatAccess<Storage>,
+    /// The same open file, for what the library has no call for.
+    file: File,
+    lossy: Option<Lossy>,
+    /// Its bytes, in whole sectors.
+    bytes: u64,
+    manner: Manner,
+}
+
+impl Image {
+    pub(crate) fn new(
+        access: FormatAccess<Storage>,
+        file: File,
+        lossy: Option<Lossy>,
+        manner: Manner,
+    ) -> Self {
+        let bytes = access.size().next_multiple_of(SECTOR);
+        Image { access, file, lossy, bytes, manner }
+    }
+
+    /// The disk's bytes.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// What a device is told of it.
+    pub fn info(&self) -> BlockInfo {
+        BlockInfo {
+            bytes: self.bytes,
+            read_only: self.manner.read_only,
+            logical_block_size: SECTOR as u32,
+            physical_block_size: SECTOR as u32,
+            write_cache: !self.manner.write_through,
+            discard: self.manner.unmap,
+            serial: String::new(),
+        }
+    }
+
+    /// The library's view of it, for what builds on it.
+    pub(crate) fn into_access(self) -> FormatAccess<Storage> {
+        self.access
+    }
+
+    /// Does what a device asks.
+    ///
+    /// # Errors
+    /// The host fails, or the image is damaged.
+    pub fn act(&mut self, op: &BlockOp) -> Result<Vec<u8>, BlockError> {
+        let done = match op {
+            BlockOp::Read { offset, len } => self.read(*offset, *len),
+            BlockOp::Flush => self.flush().map(|()| vec![]),
+            _ => self.change(op).map(|()| vec![]),
+        };
+        match done {
+            Err(_) if op.writes() && self.manner.ignore_write_errors => Ok(vec![]),
+            Err(_) if !op.writes() && self.manner.ignore_read_errors => Ok(vec![0; op.range().1 as usize]),
+            done => done.map_err(|error| kind(&error)),
+        }
+    }
+
+    /// The `len` bytes from `offset` on.
+    ///
+    /// # Errors
+    /// The host fails, or the image is damaged.
+    pub fn read(&self, offset: u64, len: u64) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        // A guest may ask for more than the host has.
+        let room = usize::try_from(len).map_err(io::Error::other)?;
+        bytes.try_reserve_exact(room).map_err(io::Error::other)?;
+        bytes.resize(room, 0);
+        self.read_into(&mut bytes, offset)?;
+        Ok(bytes)
+    }
+
+    /// Fills `bytes` from `offset` on; what is behind the end is zeroes.
+    ///
+    /// # Errors
+    /// The host fails, or the image is damaged.
+    pub fn read_into(&self, bytes: &mut [u8], offset: u64) -> io::Result<()> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        self.access.read(bytes, offset)
+    }
+
+    /// A write, discard or write-zeroes.
+    ///
+    /// # Errors
+    /// The host fails, or the image is damaged.
+    pub fn change(&mut self, op: &BlockOp) -> io::Result<()> {
+        let (offset, len) = op.range();
+        if len == 0 {
+            return Ok(());
+        }
+        let wrong = |why: &str| Err(io::Error::new(ErrorKind::InvalidInput, why.to_owned()));
+        match offset.checked_add(len) {
+            Some(end) if end <= self.bytes && !self.manner.read_only => self.reach(end)?,
+            _ => return wrong("a write goes beyond the end, or the image is read-only"),
+        }
+        match op {
+            BlockOp::Write { data, .. } => {
+                if self.manner.guarded && !self.stays_raw(offset, data)? {
+                    return wrong("a write would make a guessed raw image look like another format");
+                }
+                if self.manner.detect_zeroes && data.iter().all(|byte| *byte == 0) {
+                    self.zero(offset, len, self.manner.zeroes_unmap)?;
+                } else {
+                    self.access.write(&data[..], offset)?;
+                }
+            }
+            BlockOp::WriteZeroes { unmap, .. } => self.zero(offset, len, *unmap && self.manner.unmap)?,
+            BlockOp::Discard { .. } if self.manner.unmap => {
+                supported(self.access.discard_to_any(offset, len))?;
+            }
+            BlockOp::Discard { .. } | BlockOp::Read { .. } | BlockOp::Flush => {}
+        }
+        if self.manner.write_through { self.flush() } else { Ok(()) }
+    }
+
+    /// Makes the file long enough for the disk's last sector, which it may end in.
+    fn reach(&mut self, end: u64) -> io::Result<()> {
+        if end <= self.access.size() {
+            return Ok(());
+        }
+        self.access.resize_grow(self.bytes, PreallocateMode::None)
+    }
+
+    fn zero(&mut self, offset: u64, len: u64, unmap: bool) -> io::Result<()> {
+        let done = if unmap {
+            self.access.discard_to_zero(offset, len)
+        } else {
+            self.access.write_zeroes(offset, len)
+        };
+        if supported(done)? {
+            return Ok(());
+        }
+        // Version 2 of qcow2 knows no zero clusters, and not every file system can punch holes.
+        let zeroes = vec![0; ZEROES.min(len as usize)];
+        let mut at = offset;
+        while at < offset + len {
+            let n = (offset + len - at).min(ZEROES as u64);
+            self.access.write(&zeroes[..n as usize], at)?;
+            at += n;
+        }
+        Ok(())
+    }
+
+    /// Whether the first sector would still be nothing special.
+    fn stays_raw(&self, offset: u64, data: &[u8]) -> io::Result<bool> {
+        if offset >= SECTOR {
+            return Ok(true);
+        }
+        let mut sector = self.read(0, SECTOR)?;
+        let there = &mut sector[offset as usize..];
+        let n = there.len().min(data.len());
+        there[..n].copy_from_slice(&data[..n]);
+        Ok(Format::probe(&sector) == Format::Raw)
+    }
+
+    /// All that was written survives a loss of power, unless the cache mode is `unsafe`.
+    ///
+    /// # Errors
+    /// The host fails.
+    pub fn flush(&mut self) -> io::Result<()> {
+        if self.manner.no_flush || self.manner.read_only {
+            return Ok(());
+        }
+        self.access.flush()?;
+        match &mut self.lossy {
+            Some(lossy) => lossy.commit(),
+            None => self.file.sync_data(),
+        }
+    }
+
+    /// The host has all that was written: what to do before the image goes, whatever the cache mode.
+    ///
+    /// # Errors
+    /// The host fails.
+    pub fn close(&mut self) -> io::Result<()> {
+        if self.manner.no_flush { self.access.flush() } else { self.flush() }
+    }
+}
+
+impl fmt::Debug for Image {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Image({} bytes, {:?})", self.bytes, self.manner)
+    }
+}
+
+/// Whether it could be done at all.
+fn supported(done: io::Result<()>) -> io::Result<bool> {
+    match done {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::Unsupported => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+fn kind(error: &io::Error) -> BlockError {
+    match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => BlockError::NoSpace,
+        ErrorKind::ReadOnlyFilesystem => BlockError::ReadOnly,
+        _ => BlockError::Io,
+    }
+}
