@@ -32,6 +32,9 @@ pub struct Asked {
     pub(crate) folders: Vec<PathBuf>,
     pub(crate) devices: Vec<DeviceOption>,
     pub(crate) globals: Vec<GlobalOption>,
+    pub(crate) drives: Vec<Said<Vec<(String, String)>>>,
+    pub(crate) blockdevs: Vec<Said<Vec<(String, String)>>>,
+    pub(crate) snapshot: bool,
     pub(crate) nodefaults: bool,
     pub(crate) nographic: bool,
     pub(crate) no_display: bool,
@@ -180,8 +183,9 @@ fn given(value: serde_json::Value) -> Option<Given> {
     })
 }
 
-/// A word's row: one of ours, or a name that is not yet ours.
+/// A word's row: one of ours, a name that is not yet ours, or no option at all but a disk's image.
 enum Row {
+    Image,
     Ours(&'static crate::Flag),
     NotYet,
 }
@@ -196,8 +200,8 @@ pub fn parse(program: &Program, words: impl IntoIterator<Item = OsString>) -> Re
     while let Some(word) = words.next() {
         let word = utf8(word)?;
         let Some(name) = word.strip_prefix('-') else {
-            let why = "a disk image without -drive is not yet in hartwright; a kernel goes with -kernel FILE";
-            return Err(Outcome::Fail(Failure::of(&word, why)));
+            rows.push((Row::Image, Argument { option: word.clone(), text: word }));
+            continue;
         };
         let name = name.strip_prefix('-').unwrap_or(name);
         let (row, takes) = find(name).ok_or_else(|| unknown(&word, name))?;
@@ -214,6 +218,7 @@ pub fn parse(program: &Program, words: impl IntoIterator<Item = OsString>) -> Re
     for (row, argument) in rows {
         match row {
             Row::Ours(flag) => (flag.parse)(&mut asked, &argument)?,
+            Row::Image => flags::short(&mut asked, &argument, &[("index", "0")])?,
             Row::NotYet => {
                 let word = argument.option.split(' ').next().unwrap_or_default();
                 return Err(Outcome::Fail(Failure::of(word, "not yet in hartwright")));

@@ -10,7 +10,9 @@ use hartwright_device::trace::Pattern;
 use hartwright_machine::{BootOptions, is_file};
 use hartwright_objects::{Given, nearest};
 
-use crate::{Asked, Failure, Program, Rtc, Topology, asked::Said, catalogue, flags::in_vain};
+use crate::{
+    Asked, Failure, PlannedDisk, Program, Rtc, Topology, asked::Said, catalogue, disks, flags::in_vain,
+};
 
 /// Everything that the command line says, ready for the builder of machines.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,6 +41,8 @@ pub struct Config {
     pub devices: Vec<DeviceOption>,
     /// `-global`, in order.
     pub globals: Vec<GlobalOption>,
+    /// `-drive`, `-blockdev` and their short forms.
+    pub disks: Vec<PlannedDisk>,
     /// Host ends to open, in order, those that nobody asked for included.
     pub chardevs: Vec<PlannedChardev>,
     /// The host end of each serial port, by `chardevs` id; `None` for `-serial none`.
@@ -253,6 +257,7 @@ pub fn resolve(program: &Program, asked: Asked) -> Result<Config, Outcome> {
         return Err(Outcome::Fail(catalogue::unknown_machine(&machine)));
     }
     let ends = Ends::of(&asked)?;
+    let (disks, with_disks) = disks::plan(&asked)?;
     let mut properties = Opts::default();
     for (key, value) in &asked.machine_properties {
         properties.set(key, value);
@@ -305,8 +310,9 @@ pub fn resolve(program: &Program, asked: Asked) -> Result<Config, Outcome> {
         memory: asked.memory,
         smp: asked.smp,
         boot,
-        devices: asked.devices,
+        devices: asked.devices.into_iter().chain(with_disks).collect(),
         globals: asked.globals,
+        disks,
         chardevs: ends.chardevs,
         serials: ends.serials,
         monitors: ends.monitors,

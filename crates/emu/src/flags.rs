@@ -3,6 +3,7 @@
 mod boot;
 mod console;
 mod debug;
+mod disk;
 mod machine;
 mod other;
 #[cfg(test)]
@@ -11,6 +12,7 @@ mod tests;
 use crate::{Asked, Outcome, asked::Argument};
 
 pub(crate) use console::in_vain;
+pub(crate) use disk::short;
 
 /// One option of the command line.
 pub struct Flag {
@@ -59,6 +61,7 @@ pub struct Group {
 pub static FLAGS: &[Group] = &[
     Group { title: "The machine", flags: machine::FLAGS },
     Group { title: "What it boots", flags: boot::FLAGS },
+    Group { title: "Disks", flags: disk::FLAGS },
     Group { title: "Console and monitor", flags: console::FLAGS },
     Group { title: "Watching it run", flags: debug::FLAGS },
     Group { title: "Everything else", flags: other::FLAGS },

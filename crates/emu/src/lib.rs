@@ -11,6 +11,7 @@ mod build;
 mod catalogue;
 mod chores;
 mod config;
+mod disks;
 mod failure;
 mod flags;
 mod help;
@@ -30,6 +31,7 @@ pub use build::Built;
 pub use config::{
     Accel, Config, Cpu, DeviceOption, Log, LogItem, Messages, MonitorPlan, Outcome, PlannedChardev, resolve,
 };
+pub use disks::{Disks, PlannedDisk};
 pub use failure::Failure;
 pub use flags::{FLAGS, Flag, Group, all_flags};
 pub use help::{Format, generate, help};

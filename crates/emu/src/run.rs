@@ -20,9 +20,10 @@ use hartwright_mem::Access;
 use hartwright_monitor::Outside;
 
 use crate::{
-    Built, Config, Failure, Host, HostEvent, LogItem, Outcome, Program,
+    Built, Config, Disks, Failure, Host, HostEvent, LogItem, Outcome, Program,
     assemble::{assemble, named_chardevs},
     chores::chore,
+    disks,
     host::{self, report},
     parse, resolve, signals, watching,
 };
@@ -70,6 +71,7 @@ pub fn run(config: Config) -> ExitCode {
 struct Running<'c> {
     config: &'c Config,
     host: Host,
+    disks: Disks,
     built: Built,
     inbox: Receiver<Message>,
 }
@@ -88,6 +90,7 @@ enum Message {
 struct Around {
     outbox: Mutex<Sender<Message>>,
     chardevs: Vec<(String, String)>,
+    disks: String,
 }
 
 impl Around {
@@ -113,11 +116,16 @@ impl Outside for Around {
     fn chardevs(&self) -> Vec<(String, String)> {
         self.chardevs.clone()
     }
+
+    fn disks(&self) -> String {
+        self.disks.clone()
+    }
 }
 
 fn prepare(config: &Config) -> Result<Running<'_>, Outcome> {
     let fail = |message: String| Outcome::Fail(Failure::new(message));
     let assembled = assemble(config)?;
+    let disks = Disks::open(config).map_err(Outcome::Fail)?;
     let mut host = Host::prepare(config).map_err(Outcome::Fail)?;
     let built = (|| {
         assembled.plan.notes.iter().for_each(|note| report(config, note));
@@ -127,10 +135,12 @@ fn prepare(config: &Config) -> Result<Running<'_>, Outcome> {
         let trace = watching::begin(config, &mut host, &assembled)?;
         let (outbox, inbox) = mpsc::channel();
         forward_host_events(&mut host, outbox.clone())?;
-        let ends = ends(config, &host, &assembled.checked.spec.devices, outbox.clone())?;
+        let devices = &assembled.checked.spec.devices;
+        disks::refuse_homeless(config, devices).map_err(Outcome::Fail)?;
+        let ends = ends(config, &host, &disks, devices, outbox.clone())?;
 
         let chardevs = host.backends.infos().into_iter().map(|info| (info.id, info.filename)).collect();
-        let around = Around { outbox: Mutex::new(outbox), chardevs };
+        let around = Around { outbox: Mutex::new(outbox), chardevs, disks: disks::info(config, devices) };
         let built = Built::new(config, assembled, &ends, trace, Box::new(around))?;
         let control = &built.control;
         if config.log.items.contains(&LogItem::Page) {
@@ -146,7 +156,7 @@ fn prepare(config: &Config) -> Result<Running<'_>, Outcome> {
         Ok((built, inbox))
     })();
     match built {
-        Ok((built, inbox)) => Ok(Running { config, host, built, inbox }),
+        Ok((built, inbox)) => Ok(Running { config, host, disks, built, inbox }),
         Err(outcome) => {
             host.finish();
             Err(outcome)
@@ -158,6 +168,7 @@ fn prepare(config: &Config) -> Result<Running<'_>, Outcome> {
 fn ends(
     config: &Config,
     host: &Host,
+    disks: &Disks,
     devices: &[hartwright_machine::Device],
     outbox: Sender<Message>,
 ) -> Result<Ends, Outcome> {
@@ -182,7 +193,7 @@ fn ends(
         // When nobody listens any more, the end is on its way already.
         let _ = outbox.lock().unwrap_or_else(PoisonError::into_inner).send(Message::Guest(request));
     });
-    Ok(Ends { ports, disks: HashMap::new(), epoch: config.rtc.epoch(), power })
+    Ok(Ends { ports, disks: disks.ports(), epoch: config.rtc.epoch(), power })
 }
 
 fn forward_host_events(host: &mut Host, outbox: Sender<Message>) -> Result<(), Outcome> {
@@ -224,6 +235,7 @@ impl Running<'_> {
         if self.config.log.items.contains(&LogItem::Unmodelled) {
             self.tell_unmodelled();
         }
+        self.disks.finish(self.config);
         self.host.finish();
         code
     }

@@ -50,6 +50,9 @@ impl Outside for Around {
     fn power_down(&self) -> Result<(), String> {
         Ok(())
     }
+    fn disks(&self) -> String {
+        String::new()
+    }
     fn chardevs(&self) -> Vec<(String, String)> {
         vec![]
     }

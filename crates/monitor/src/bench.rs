@@ -25,6 +25,9 @@ impl Outside for Around {
     fn power_down(&self) -> Result<(), String> {
         Err("this machine has no power button".into())
     }
+    fn disks(&self) -> String {
+        String::new()
+    }
     fn chardevs(&self) -> Vec<(String, String)> {
         vec![("compat_monitor0".into(), "stdio".into())]
     }

@@ -33,6 +33,7 @@ pub const COMMANDS: &[Command] = &[
 /// Every `info` command, by name.
 #[rustfmt::skip]
 pub(crate) const INFO_ROWS: &[Command] = &[
+    row(&["block"], &[], "", "show info of one block device or all block devices", crate::info::block),
     row(&["chardev"], &[], "", "show the character devices", crate::info::chardev),
     row(&["cpus"], &[], "", "show infos for each CPU", crate::info::cpus),
     row(&["mtree"], &[Flag('f')], "[-f]", "show memory tree (-f: dump flat view for address spaces)", crate::info::mtree),

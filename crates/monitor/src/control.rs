@@ -94,6 +94,8 @@ pub trait Outside: Send + Sync {
     fn power_down(&self) -> Result<(), String>;
     /// The host ends, each with what it is.
     fn chardevs(&self) -> Vec<(String, String)>;
+    /// The disks, as `info block` shows them.
+    fn disks(&self) -> String;
 }
 
 /// The ear that harts are made with, before there is a [`Control`] to hear.

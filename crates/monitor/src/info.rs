@@ -35,6 +35,12 @@ pub(crate) fn chardev(session: &mut Session, _: &Args) -> Done {
     Ok(())
 }
 
+pub(crate) fn block(session: &mut Session, _: &Args) -> Done {
+    let disks = session.control.outside.disks();
+    disks.lines().for_each(|line| session.say(line));
+    Ok(())
+}
+
 pub(crate) fn cpus(session: &mut Session, _: &Args) -> Done {
     for hart in 0..session.control.harts.len() {
         let thread = session.control.harts.thread_id(hart);

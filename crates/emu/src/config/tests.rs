@@ -119,11 +119,78 @@ fn words_that_are_no_options_are_refused() {
     fails("-kernal x", "-kernal: invalid option\nDid you mean -kernel?");
     fails("-no-reboot=1", "-no-reboot=1: invalid option\nDid you mean -no-reboot?");
     fails("-m", "-m: requires an argument");
-    fails("-drive file=x", "-drive: not yet in hartwright");
     fails("-enable-kvm", "-enable-kvm: not yet in hartwright");
+}
+
+#[test]
+fn a_disk_is_a_drive_and_perhaps_a_device() {
+    let planned = |line: &str| {
+        let config = with(line);
+        let show = |planned: &PlannedDisk| {
+            let drive = &planned.drive;
+            let path = drive.image.as_ref().map_or("-", |(node, _)| &*node.path);
+            format!("{} {} {:?} {path}", planned.option, drive.id, drive.interface)
+        };
+        let devices =
+            config.devices.iter().map(|device| format!("{} {:?}", device.driver, device.properties));
+        (config.disks.iter().map(show).collect::<Vec<_>>(), devices.collect::<Vec<_>>())
+    };
+    let device = |id: &str| format!("virtio-blk-device [(\"drive\", Text(\"{id}\"))]");
+    assert_eq!(planned("a.img"), (vec!["a.img virtio0 Virtio a.img".into()], vec![device("virtio0")]));
+    assert_eq!(planned("-hdb a,b"), (vec!["-hdb a,b virtio1 Virtio a,b".into()], vec![device("virtio1")]));
+    assert_eq!(planned("-pflash f"), (vec!["-pflash f pflash0 Pflash f".into()], vec![]));
+    assert_eq!(planned("-drive if=none,id=x"), (vec!["-drive if=none,id=x x None -".into()], vec![]));
+    let node = "-blockdev raw,node-name=n,file.driver=file,file.filename=a";
+    assert_eq!(planned(node), (vec![format!("{node} n None a")], vec![]));
+}
+
+#[test]
+fn disks_are_refused_in_qemu_s_words() {
+    let drive = |rest: &str, why: &str| {
+        let line = format!("-drive file=a,{rest}");
+        fails(&line, &format!("{line}: {why}"));
+    };
+    drive("foo=bar", "Block format 'raw' does not support the option 'foo'");
+    drive("if=foo", "unsupported bus type 'foo'");
+    drive("format=nope", "Unknown driver 'nope'");
+    drive("format=vmdk", "vmdk: not yet in hartwright");
+    drive("cache=foo", "invalid cache option");
+    drive("werror=foo", "'foo' invalid write error action");
+    drive("rerror=enospc", "'enospc' invalid read error action");
+    drive("werror=stop", "werror=stop: not yet in hartwright");
+    drive("discard=foo", "Invalid discard option");
+    drive("media=foo", "'foo' invalid media");
+    drive("aio=foo", "invalid aio option");
+    drive("driver=qcow2,format=raw", "Cannot specify both 'driver' and 'format'");
+    drive("snapshot=maybe", "Parameter 'snapshot' expects 'on' or 'off'");
+    drive("index=0,unit=1", "index cannot be used with bus and unit");
+    drive("bps=1", "bps: not yet in hartwright");
+    let two = "-drive file=a,index=0";
+    fails(&format!("{two} {two}"), &format!("{two}: drive with bus=0, unit=0 (index=0) exists"));
+    let two = "-drive file=a,if=none,id=x";
+    fails(&format!("{two} {two}"), &format!("{two}: Duplicate ID 'x' for drive"));
+    fails("-drive if=virtio", "-drive if=virtio: Must specify either driver or file");
+    let node = |rest: &str, why: &str| {
+        let line = format!("-blockdev {rest}");
+        fails(&line, &format!("{line}: {why}"));
+    };
+    node("raw,node-name=n,file.driver=file", "Parameter 'file.filename' is missing");
+    node("file,filename=r", "'node-name' must be specified for the root node");
+    node("nope,node-name=n", "Parameter 'driver' does not accept value 'nope'");
+    node("node-name=n", "Parameter 'driver' is missing");
+    node("raw,node-name=n", "Parameter 'file' is missing");
+    node("raw,node-name=n,file=zz", "Cannot find device='zz' nor node-name='zz'");
+    node("file,node-name=f,filename=r,foo=1", "Parameter 'foo' is unexpected");
+    node("file,node-name=3f,filename=r", "Invalid node-name: '3f'");
+    node("file,node-name=f,filename=r,read-only=1", "Parameter 'read-only' expects 'on' or 'off'");
+    node("file,node-name=f,filename=r,locking=foo", "Parameter 'locking' does not accept value 'foo'");
+    let file = "-blockdev file,node-name=f,filename=r";
+    let raw = "-blockdev raw,node-name=f,file=f";
+    fails(&format!("{file} {raw}"), &format!("{raw}: Duplicate nodes with node-name='f'"));
+    let drive = "-drive if=none,id=f,file=r";
     fails(
-        "disk.img",
-        "disk.img: a disk image without -drive is not yet in hartwright; a kernel goes with -kernel FILE",
+        &format!("{file} {drive}"),
+        &format!("{drive}: Device name 'f' conflicts with an existing node name"),
     );
 }
 

@@ -1,7 +1,7 @@
 //! A whole machine in a test: harts run, and its first serial port is in the test's hands.
 
 use hartwright_device::{CharPort, Power, Request};
-use hartwright_emu::{Built, Outcome, Program, assemble, parse, resolve};
+use hartwright_emu::{Built, Disks, Outcome, Program, assemble, parse, resolve};
 use hartwright_machine::Outside as Ends;
 use hartwright_monitor::Outside;
 use std::{
@@ -69,6 +69,9 @@ impl Outside for Around {
     fn chardevs(&self) -> Vec<(String, String)> {
         vec![]
     }
+    fn disks(&self) -> String {
+        String::new()
+    }
 }
 
 impl Machine {
@@ -89,6 +92,7 @@ impl Machine {
         let asked = parse(&program, words.iter().map(Into::into)).map_err(say)?;
         let config = resolve(&program, asked).map_err(say)?;
         let assembled = assemble(&config).map_err(say)?;
+        let disks = Disks::open(&config).map_err(|failure| say(Outcome::Fail(failure)))?;
 
         let (outbox, inbox) = mpsc::channel();
         let shared = Arc::new(Shared::default());
@@ -100,6 +104,7 @@ impl Machine {
         }));
         let power = Around(Mutex::new(outbox.clone()));
         let ends = Ends {
+            disks: disks.ports(),
             ports: HashMap::from([("serial0".to_owned(), port.clone())]),
             power: Power::new(move |request| power.post(Message::Guest(request))),
             ..Ends::default()
@@ -108,8 +113,10 @@ impl Machine {
         let built = Built::new(&config, assembled, &ends, Default::default(), around).map_err(say)?;
         built.control.cont()?;
         let teller = shared.clone();
-        let runner =
-            thread::Builder::new().name("machine".into()).spawn(move || live(&built, &inbox, &teller));
+        let runner = thread::Builder::new().name("machine".into()).spawn(move || {
+            live(&built, &inbox, &teller);
+            disks.finish(&config);
+        });
         let runner = runner.map_err(|why| format!("the host gives no thread: {why}"))?;
         Ok(Machine {
             port,
