@@ -5,10 +5,12 @@
 
 #![expect(unsafe_code, reason = "guest memory is host memory that several harts use at once; see `ram`")]
 
+mod guest;
 mod ram;
 mod space;
 mod unmodelled;
 
+pub use guest::{Code, NoBitmap};
 pub use ram::{PAGE, PAGE_SHIFT, Ram, Word};
 pub use space::{AddressSpace, Builder, BusError, Kind, LayoutError, Mmio, Place, Region};
 pub use unmodelled::{Access, Miss, Unmodelled};
