@@ -49,7 +49,11 @@ impl Dma {
         Ok(())
     }
 
-    fn space(&self) -> Result<Arc<AddressSpace>, BusError> {
+    /// The memory itself, for who follows rings in it; nothing of that is traced.
+    ///
+    /// # Errors
+    /// [`BusError::Unmapped`] when the machine is gone.
+    pub fn space(&self) -> Result<Arc<AddressSpace>, BusError> {
         self.space.upgrade().ok_or(BusError::Unmapped)
     }
 

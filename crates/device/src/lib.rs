@@ -8,6 +8,7 @@
 
 mod access;
 mod block;
+mod bus;
 mod conforms;
 mod dma;
 mod items;
@@ -22,6 +23,7 @@ pub mod trace;
 mod wiring;
 
 pub use block::{BlockError, BlockInfo, BlockOp, BlockPort, BlockReply, BlockRequest};
+pub use bus::{Bus, Card, NewCard};
 pub use conforms::{any_access, conforms};
 pub use dma::{Array, Dma};
 pub use hartwright_mem::{BusError, Mmio};
@@ -135,4 +137,30 @@ pub trait Device: Object + Registers {
     fn describe(&self) -> Vec<(&'static str, Prop)> {
         vec![]
     }
+
+    /// The bus it has for cards.
+    fn bus(&self) -> Option<Bus> {
+        None
+    }
+
+    /// Makes a card on its bus, before it is wired itself.
+    ///
+    /// # Errors
+    /// Nothing of that type can be made for this bus.
+    fn plug(&mut self, new: &NewCard<'_>) -> Result<(), Error> {
+        Err(new.misplaced())
+    }
+
+    /// The cards on its bus, in the order they were plugged in; [`Wiring::cards`] has the same order.
+    fn cards(&self) -> Vec<&dyn Card> {
+        vec![]
+    }
+
+    /// The same, to be changed; [`given`](Self::given) is called afterwards.
+    fn cards_mut(&mut self) -> Vec<&mut dyn Card> {
+        vec![]
+    }
+
+    /// Somebody set a property, of it or of its cards, while it is in use.
+    fn given(&mut self) {}
 }

@@ -137,7 +137,11 @@ impl<D: ?Sized + Device> Instance for Locked<D> {
         self.with(|device| device.get(property))
     }
     fn give(&self, property: &str, given: &Given) -> Result<(), Error> {
-        self.with(|device| device.give(property, given))
+        self.with(|device| {
+            device.give(property, given)?;
+            device.given();
+            Ok(())
+        })
     }
 }
 

@@ -30,6 +30,8 @@ pub struct Wiring {
     pub epoch: u64,
     /// Where to ask for power-off and reset.
     pub power: Power,
+    /// What its cards are wired to, without [`memory`](Self::memory) and [`me`](Self::me): see [`Self::take_cards`].
+    pub cards: Vec<Wiring>,
     /// The device itself, for its own alarms and ports; [`Locked::wire`](crate::Locked::wire) fills it in.
     pub me: Arc<dyn Sink>,
 }
@@ -55,6 +57,7 @@ impl Default for Wiring {
             items: Arc::default(),
             epoch: 0,
             power: Power::default(),
+            cards: vec![],
             me: Arc::new(Nobody),
         }
     }
@@ -64,6 +67,16 @@ impl Wiring {
     /// Line number `output`.
     pub fn line(&self, output: usize) -> Line {
         self.lines.get(output).cloned().unwrap_or_default()
+    }
+
+    /// What its cards are wired to, in order: they share its clock, its memory and its pins.
+    pub fn take_cards(&mut self) -> Vec<Wiring> {
+        let mut cards = std::mem::take(&mut self.cards);
+        for card in &mut cards {
+            (card.clock, card.mtime) = (self.clock.clone(), self.mtime.clone());
+            (card.memory, card.me) = (self.memory.clone(), self.me.clone());
+        }
+        cards
     }
 
     /// A line to pin `pin` of the device itself, for its alarms.

@@ -5,10 +5,9 @@
 use crate::{AddressSpace, Ram};
 use std::{fmt, iter::FusedIterator};
 use vm_memory::{
-    guest_memory::GuestMemorySliceIterator,
-    GuestAddress, GuestMemory, GuestMemoryError, GuestMemoryMmap, Permissions,
-    VolatileSlice,
+    GuestAddress, GuestMemory, GuestMemoryError, GuestMemoryMmap, Permissions, VolatileMemory, VolatileSlice,
     bitmap::{Bitmap, BitmapSlice, WithBitmapSlice},
+    guest_memory::GuestMemorySliceIterator,
 };
 
 impl GuestMemory for AddressSpace {
@@ -163,7 +162,7 @@ mod tests {
         space.read_slice(&mut bytes, at(0x8ffa)).unwrap();
         assert_eq!(&bytes, b"two regions");
         assert_eq!(space.load(0x9000, 1), Ok(u64::from(b'g')));
-        space.store(0x1234u16, at(0x9ffe), Ordering::Release).unwrap();
+        Bytes::store(&*space, 0x1234u16, at(0x9ffe), Ordering::Release).unwrap();
         assert_eq!(Bytes::load::<u16>(&*space, at(0x9ffe), Ordering::Acquire).unwrap(), 0x1234);
         assert!(Bytes::load::<u16>(&*space, at(0x9ffd), Ordering::Acquire).is_err(), "misaligned");
 

@@ -86,6 +86,8 @@ pub enum Error {
         /// The property.
         property: String,
     },
+    /// What makes no sense, in words of the type's own.
+    Senseless(String),
     /// A text for `-global` that is not `TYPE.PROPERTY=VALUE`.
     NotAGlobal(String),
     /// A child of this name is there already.
@@ -153,6 +155,7 @@ impl fmt::Display for Error {
                 write!(f, "Property '{class}.{property}' cannot be set while the object is in use")
             }
             Error::Missing { class, property } => write!(f, "{class}: {property} property not set"),
+            Error::Senseless(why) => f.write_str(why),
             Error::NotAGlobal(text) => write!(f, "'{text}' is not TYPE.PROPERTY=VALUE"),
             Error::DuplicateChild { parent, name } => write!(f, "'{parent}' already has a child '{name}'"),
             Error::BadName(name) => {
