@@ -24,6 +24,7 @@ const LAYERS: [&str; 24] = [
     "hartwright-backend",
     "hartwright-block",
     "hartwright-devices",
+    "hartwright-virtio",
     "hartwright-loader",
     "hartwright-machine",
     "hartwright-board",

@@ -10,6 +10,7 @@ mod virt;
 
 // The machines name types of devices as text.
 use hartwright_devices as _;
+use hartwright_virtio as _;
 
 /// Our own firmware (`guest/`) for harts of `xlen` bits: a monitor on the first serial port. No compiler makes one of
 /// 128, and what one makes for 64 means something else there.

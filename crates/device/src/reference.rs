@@ -1,7 +1,7 @@
 //! A device's page of documentation, from its type, its properties and its register table.
 
 use crate::{Access, Device, Field, Otherwise, Register, Table, Target};
-use hartwright_objects::Value;
+use hartwright_objects::{Class, Value};
 use std::fmt::Write;
 
 /// The page of `device`, which has its default properties, in Markdown.
@@ -29,25 +29,7 @@ pub fn page(device: &dyn Device) -> String {
         let _ = writeln!(text, "| {name} | {value} |");
     }
 
-    text.push_str("\n## Properties\n\n");
-    let properties = (class.properties)();
-    match properties {
-        [] => text.push_str("None.\n"),
-        _ => text.push_str("| name | kind | default | what it is |\n| --- | --- | --- | --- |\n"),
-    }
-    for property in properties {
-        let default = match &property.default {
-            Value::None => String::new(),
-            value => format!("`{value}`"),
-        };
-        let _ = writeln!(
-            text,
-            "| `{}` | {} | {default} | {} |",
-            property.name,
-            property.kind,
-            line(property.doc)
-        );
-    }
+    properties(&mut text, class);
 
     text.push_str("\n## Registers\n\n| offset | name | bits | reset | what it is |\n");
     text.push_str("| --- | --- | --- | --- | --- |\n");
@@ -146,8 +128,38 @@ fn line(doc: &str) -> String {
     doc.split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "\\|")
 }
 
-/// The page that lists `devices`, each with its own page beside it.
-pub fn index(devices: &[Box<dyn Device>]) -> String {
+/// The page of a type of cards, which has no registers of its own.
+pub fn card_page(class: &Class) -> String {
+    let mut text = format!("# {}\n\n{}\n\n| | |\n| --- | --- |\n", class.name, line(class.doc));
+    let _ = writeln!(text, "| Bus | `{}` |", class.bus.unwrap_or_default());
+    properties(&mut text, class);
+    text
+}
+
+fn properties(text: &mut String, class: &Class) {
+    text.push_str("\n## Properties\n\n");
+    let properties = (class.properties)();
+    match properties {
+        [] => text.push_str("None.\n"),
+        _ => text.push_str("| name | kind | default | what it is |\n| --- | --- | --- | --- |\n"),
+    }
+    for property in properties {
+        let default = match &property.default {
+            Value::None => String::new(),
+            value => format!("`{value}`"),
+        };
+        let _ = writeln!(
+            text,
+            "| `{}` | {} | {default} | {} |",
+            property.name,
+            property.kind,
+            line(property.doc)
+        );
+    }
+}
+
+/// The page that lists `devices` and `cards`, each with its own page beside it.
+pub fn index(devices: &[Box<dyn Device>], cards: &[&Class]) -> String {
     let mut text = "# Devices\n\n\
         What a guest and a board see of each device, written from the code by `cargo xtask docs`. Accesses: RW read and\n\
         write; RO writes change nothing; WO reads as zero; W1C and W1S writing one clears and sets; RC reading clears. Bits\n\
@@ -157,6 +169,12 @@ pub fn index(devices: &[Box<dyn Device>]) -> String {
     for device in devices {
         let (name, compatible) = (device.class().name, code(device.compatible()));
         let _ = writeln!(text, "| [{name}]({name}.md) | {compatible} | {} |", line(device.class().doc));
+    }
+    text.push_str("\n## Cards\n\nWhat goes on another device's bus.\n\n");
+    text.push_str("| type | bus | what it is |\n| --- | --- | --- |\n");
+    for class in cards {
+        let (name, bus) = (class.name, class.bus.unwrap_or_default());
+        let _ = writeln!(text, "| [{name}]({name}.md) | `{bus}` | {} |", line(class.doc));
     }
     text
 }

@@ -3,7 +3,8 @@
 
 use hartwright_device::{Device, Wiring, any_access, reference};
 use hartwright_devices as _;
-use hartwright_objects::{Globals, Registry};
+use hartwright_objects::{Class, Globals, Registry};
+use hartwright_virtio as _;
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
 /// All devices, with their default properties.
@@ -11,6 +12,13 @@ fn devices() -> Vec<Box<dyn Device>> {
     let registry = Registry::linked().unwrap();
     let classes = registry.classes().filter(|class| !class.is_abstract());
     classes.filter_map(|class| registry.create(class.name, &Globals::new(), []).ok()).collect()
+}
+
+/// All types that go on another device's bus.
+fn cards() -> Vec<&'static Class> {
+    let registry = Registry::linked().unwrap();
+    let card = |class: &&Class| !class.is_abstract() && class.bus.is_some_and(|bus| bus != "System");
+    registry.classes().filter(card).collect()
 }
 
 /// Pages by the names of their files. `cargo xtask docs` sets `HARTWRIGHT_BLESS`, and they are written.
@@ -22,7 +30,8 @@ fn the_reference_says_what_the_code_says() {
         .iter()
         .map(|device| (format!("{}.md", device.class().name), reference::page(&**device)))
         .collect();
-    pages.insert("README.md".into(), reference::index(&devices));
+    pages.extend(cards().iter().map(|class| (format!("{}.md", class.name), reference::card_page(class))));
+    pages.insert("README.md".into(), reference::index(&devices, &cards()));
     if std::env::var_os("HARTWRIGHT_BLESS").is_some() {
         if folder.exists() {
             fs::remove_dir_all(&folder).unwrap();

@@ -6,8 +6,7 @@ use hartwright_backend::opts::parse_switch;
 use hartwright_board::monitor;
 use hartwright_isa::cpu::CpuModel;
 use hartwright_machine::{
-    BootOptions, Checked, CpuTree, Device, LoaderDevice, MachineSpec, Options, Plan, choose, device_tree,
-    plan,
+    BootOptions, Checked, CpuTree, LoaderDevice, MachineSpec, Options, Plan, choose, device_tree, plan,
 };
 use hartwright_objects::{Given, Globals, Object, Registry};
 
@@ -155,8 +154,7 @@ fn dumped(file: &Path, bytes: &[u8], property: &str) -> Outcome {
 }
 
 /// The host ends that devices name themselves, besides `serial0` and so on.
-pub(crate) fn named_chardevs(devices: &[Device]) -> impl Iterator<Item = &str> {
+pub(crate) fn named_chardevs(spec: &MachineSpec) -> impl Iterator<Item = &str> {
     let serial = |name: &str| name.strip_prefix("serial").is_some_and(|n| n.parse::<u32>().is_ok());
-    let names = devices.iter().filter_map(|device| device.chardev.as_ref());
-    names.map(|name| name.value.as_str()).filter(move |name| !serial(name) && !name.is_empty())
+    spec.chardevs().filter(move |name| !serial(name) && !name.is_empty())
 }

@@ -12,7 +12,7 @@ use hartwright_block::{
     spec::{Drive, Interface, Media, Nodes},
 };
 use hartwright_device::BlockPort;
-use hartwright_machine::Device;
+use hartwright_machine::MachineSpec;
 
 use crate::{Asked, Config, DeviceOption, Failure, Outcome, host::report};
 
@@ -119,12 +119,11 @@ impl Disks {
     }
 }
 
-/// Refuses a flash image for which `devices` have no flash.
-pub(crate) fn refuse_homeless(config: &Config, devices: &[Device]) -> Result<(), Failure> {
+/// Refuses a flash image for which the machine has no flash.
+pub(crate) fn refuse_homeless(config: &Config, spec: &MachineSpec) -> Result<(), Failure> {
     for planned in &config.disks {
         let name = format!("pflash{}", planned.drive.index);
-        let named = |device: &Device| device.drive.as_ref().is_some_and(|drive| **drive == name);
-        if planned.drive.interface == Interface::Pflash && !devices.iter().any(named) {
+        if planned.drive.interface == Interface::Pflash && spec.drives().all(|(drive, _)| drive != name) {
             let why = format!("machine type does not support if=pflash,bus=0,unit={}", planned.drive.index);
             return Err(Failure::of(&planned.option, why));
         }
@@ -133,13 +132,13 @@ pub(crate) fn refuse_homeless(config: &Config, devices: &[Device]) -> Result<(),
 }
 
 /// What `info block` shows.
-pub(crate) fn info(config: &Config, devices: &[Device]) -> String {
+pub(crate) fn info(config: &Config, spec: &MachineSpec) -> String {
     let mut text = String::new();
     for (number, planned) in config.disks.iter().enumerate() {
         let drive = &planned.drive;
         let pflash = format!("pflash{}", drive.index);
         let names = |name: &str| name == drive.id || drive.interface == Interface::Pflash && name == pflash;
-        let user = devices.iter().find(|device| device.drive.as_ref().is_some_and(|name| names(name)));
+        let user = spec.drives().find(|(name, _)| names(name)).map(|(_, user)| user);
         // A node without a user is shown by `info block -n` only.
         if planned.node && user.is_none() {
             continue;
@@ -153,7 +152,7 @@ pub(crate) fn info(config: &Config, devices: &[Device]) -> String {
             Some((node, manner)) => about(&mut text, drive, number, node, *manner),
         };
         if let Some(user) = user {
-            let _ = writeln!(text, "    Attached to:      /machine/{}", user.name);
+            let _ = writeln!(text, "    Attached to:      /machine/{user}");
         } else {
             text.push_str("    Removable device: not locked, tray closed\n");
         }

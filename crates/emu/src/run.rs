@@ -135,12 +135,12 @@ fn prepare(config: &Config) -> Result<Running<'_>, Outcome> {
         let trace = watching::begin(config, &mut host, &assembled)?;
         let (outbox, inbox) = mpsc::channel();
         forward_host_events(&mut host, outbox.clone())?;
-        let devices = &assembled.checked.spec.devices;
-        disks::refuse_homeless(config, devices).map_err(Outcome::Fail)?;
-        let ends = ends(config, &host, &disks, devices, outbox.clone())?;
+        let spec = &assembled.checked.spec;
+        disks::refuse_homeless(config, spec).map_err(Outcome::Fail)?;
+        let ends = ends(config, &host, &disks, spec, outbox.clone())?;
 
         let chardevs = host.backends.infos().into_iter().map(|info| (info.id, info.filename)).collect();
-        let around = Around { outbox: Mutex::new(outbox), chardevs, disks: disks::info(config, devices) };
+        let around = Around { outbox: Mutex::new(outbox), chardevs, disks: disks::info(config, spec) };
         let built = Built::new(config, assembled, &ends, trace, Box::new(around))?;
         let control = &built.control;
         if config.log.items.contains(&LogItem::Page) {
@@ -169,18 +169,18 @@ fn ends(
     config: &Config,
     host: &Host,
     disks: &Disks,
-    devices: &[hartwright_machine::Device],
+    spec: &hartwright_machine::MachineSpec,
     outbox: Sender<Message>,
 ) -> Result<Ends, Outcome> {
     let mut ports: HashMap<String, CharPort> = HashMap::new();
     for (number, port) in host.serials.iter().enumerate() {
         let name = format!("serial{number}");
-        if !devices.iter().any(|device| device.chardev.as_ref().is_some_and(|end| end.value == name)) {
+        if spec.chardevs().all(|end| end != name) {
             report(config, &format!("warning: the machine has no device for serial port {number}"));
         }
         ports.extend(port.clone().map(|port| (name, port)));
     }
-    for name in named_chardevs(devices) {
+    for name in named_chardevs(spec) {
         if config.chardevs.iter().any(|planned| planned.spec.id == name) && !ports.contains_key(name) {
             let port = CharPort::default();
             let attached = host.backends.attach(name, port.clone(), Role::Serial);

@@ -1,7 +1,8 @@
 //! Makes the machine: address space, devices, wires, and the tree that names them all.
 
 use crate::{
-    Checked, Device as DeviceSpec, End, MachineSpec,
+    Checked, End, MachineSpec,
+    cards::{Path, card, card_mut},
     check::{DISK, PORT},
 };
 use hartwright_device::{
@@ -9,7 +10,7 @@ use hartwright_device::{
     trace,
 };
 use hartwright_mem::AddressSpace;
-use hartwright_objects::{Abstract, BASES, Class, Instance, Node, Object, Value};
+use hartwright_objects::{Abstract, BASES, Class, Error, Given, Instance, Node, Object, Value};
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex},
@@ -30,6 +31,8 @@ pub struct Frame {
     /// What firmware may ask for, of the [`Plan`](crate::Plan); nothing at first.
     pub items: Arc<Items>,
     outputs: Vec<Vec<hartwright_device::Output>>,
+    /// Where each card is.
+    cards: Vec<Path>,
 }
 
 /// A machine with everything in its place.
@@ -101,7 +104,7 @@ impl Frame {
     ///
     /// The host has not that much memory.
     pub fn new(checked: Checked) -> Result<Frame, String> {
-        let Checked { spec, devices, outputs } = checked;
+        let Checked { spec, devices, outputs, cards } = checked;
         let clock = Clock::new();
         let mtime = Mtime::new(clock.clone(), *spec.timebase);
         let mut map = AddressSpace::build();
@@ -120,7 +123,7 @@ impl Frame {
             fits.map_err(|why| why.to_string())?;
         }
         let space = map.finish().map_err(|why| format!("{why}; -m asks for less"))?;
-        Ok(Frame { spec, space, clock, mtime, devices, items: Arc::default(), outputs })
+        Ok(Frame { spec, space, clock, mtime, devices, items: Arc::default(), outputs, cards })
     }
 
     /// Wires the devices to each other, to `harts` (pins are bits of `mip`) and to the outside, and resets them.
@@ -143,7 +146,10 @@ impl Frame {
             let traced = |to: &Arc<dyn Sink>| trace::line(from, output, &end.to, end.pin, to.clone());
             ends.get(&end.to).map_or(Line::default(), |to| Line::new(traced(to), end.pin))
         };
-        for ((row, device), outputs) in self.spec.devices.iter().zip(&self.devices).zip(&self.outputs) {
+        for (index, ((row, device), outputs)) in
+            self.spec.devices.iter().zip(&self.devices).zip(&self.outputs).enumerate()
+        {
+            let object = |name: &str| device.with(|device| device.get(name));
             let lines = outputs.iter().map(|output| match output.target {
                 Target::Hart { hart, bit } => {
                     line(&row.name, &output.name, &End { to: format!("hart{hart}"), pin: bit })
@@ -160,11 +166,12 @@ impl Frame {
                 mtime: self.mtime.clone(),
                 memory: Dma::new(&self.space),
                 array: Array::new(&self.space, *row.base),
-                chardev: port(row, device, &outside.ports)?,
-                block: disk(row, device, &outside.disks)?,
+                chardev: port(&row.name, object(PORT), &outside.ports)?,
+                block: disk(&row.class, object(DISK), &outside.disks)?,
                 items: self.items.clone(),
                 epoch: outside.epoch,
                 power: outside.power.clone(),
+                cards: self.card_wirings(&[index], outside)?,
                 // `Locked::wire` puts the device here.
                 me: device.clone(),
             };
@@ -177,7 +184,27 @@ impl Frame {
         Ok(Machine { spec, space, clock, mtime, devices, root })
     }
 
-    fn tree(&self, object: Option<Box<dyn Object>>) -> Result<Node, hartwright_objects::Error> {
+    /// What the cards at `on` are wired to, in their order.
+    fn card_wirings(&self, on: &[usize], outside: &Outside) -> Result<Vec<Wiring>, String> {
+        let mut wirings = vec![];
+        for (row, path) in self.spec.cards.iter().zip(&self.cards) {
+            if path.len() != on.len() + 1 || !path.starts_with(on) {
+                continue;
+            }
+            let object =
+                |name: &str| self.devices[path[0]].with(|device| card(device, &path[1..])?.get(name));
+            wirings.push(Wiring {
+                name: row.name.value.clone(),
+                chardev: port(&row.name, object(PORT), &outside.ports)?,
+                block: disk(&row.class, object(DISK), &outside.disks)?,
+                cards: self.card_wirings(path, outside)?,
+                ..Wiring::default()
+            });
+        }
+        Ok(wirings)
+    }
+
+    fn tree(&self, object: Option<Box<dyn Object>>) -> Result<Node, Error> {
         let root = Node::root(Abstract::container());
         let machine: Arc<dyn Instance> = match object {
             Some(object) => Arc::new(Mutex::new(object)),
@@ -197,6 +224,17 @@ impl Frame {
         for (row, device) in self.spec.devices.iter().zip(&self.devices) {
             nodes.insert(&*row.name.value, machine.add(&row.name, device.clone())?);
         }
+        for (row, path) in self.spec.cards.iter().zip(&self.cards) {
+            let above = &path[..path.len() - 1];
+            let on = self.cards.iter().position(|other| other == above);
+            let on = on.map_or(&self.spec.devices[path[0]].name, |card| &self.spec.cards[card].name);
+            let device = self.devices[path[0]].clone();
+            let class = device.with(|device| card(device, &path[1..]).map(|card| card.class()));
+            if let (Some(on), Some(class)) = (nodes.get(&*on.value).cloned(), class) {
+                let card = Plugged { device, path: path[1..].to_vec(), class };
+                nodes.insert(&*row.name.value, on.add(&row.name, Arc::new(card))?);
+            }
+        }
         // A line is a link of the one that drives it to the one that hears it.
         for row in &self.spec.devices {
             for (name, end) in &row.lines {
@@ -210,17 +248,38 @@ impl Frame {
     }
 }
 
+/// A card in its device's hands, as the object tree holds it.
+struct Plugged {
+    device: Arc<Locked<dyn Device>>,
+    path: Path,
+    class: &'static Class,
+}
+
+impl Instance for Plugged {
+    fn class(&self) -> &'static Class {
+        self.class
+    }
+    fn get(&self, property: &str) -> Option<Value> {
+        self.device.with(|device| card(device, &self.path)?.get(property))
+    }
+    fn give(&self, property: &str, given: &Given) -> Result<(), Error> {
+        self.device.with(|device| {
+            if let Some(card) = card_mut(device, &self.path) {
+                card.give(property, given)?;
+            }
+            device.given();
+            Ok(())
+        })
+    }
+}
+
 fn sink(device: &Arc<Locked<dyn Device>>) -> Arc<dyn Sink> {
     device.clone()
 }
 
 /// The host's end of a device's port. A `serialN` that nobody gave is there, and leads nowhere.
-fn port(
-    row: &DeviceSpec,
-    device: &Locked<dyn Device>,
-    ports: &HashMap<String, CharPort>,
-) -> Result<CharPort, String> {
-    let Some(Value::Str(name)) = device.with(|device| device.get(PORT)) else {
+fn port(device: &str, named: Option<Value>, ports: &HashMap<String, CharPort>) -> Result<CharPort, String> {
+    let Some(Value::Str(name)) = named else {
         return Ok(CharPort::default());
     };
     let serial = name.strip_prefix("serial").is_some_and(|n| n.parse::<u32>().is_ok());
@@ -228,26 +287,21 @@ fn port(
         Some(port) => Ok(port.clone()),
         None if serial || name.is_empty() => Ok(CharPort::default()),
         None => Err(format!(
-            "device '{}': chardev '{name}' not found; it is a serial0, serial1, ... or the id of a -chardev",
-            row.name
+            "device '{device}': chardev '{name}' not found; it is a serial0, serial1, ... or the id of a -chardev"
         )),
     }
 }
 
 /// A device's disk. A `pflashN` that nobody gave is there, and empty.
-fn disk(
-    row: &DeviceSpec,
-    device: &Locked<dyn Device>,
-    disks: &HashMap<String, BlockPort>,
-) -> Result<BlockPort, String> {
-    let Some(Value::Str(name)) = device.with(|device| device.get(DISK)) else {
+fn disk(class: &str, named: Option<Value>, disks: &HashMap<String, BlockPort>) -> Result<BlockPort, String> {
+    let Some(Value::Str(name)) = named else {
         return Ok(BlockPort::default());
     };
     let pflash = name.strip_prefix("pflash").is_some_and(|n| n.parse::<u32>().is_ok());
     match disks.get(&name) {
         Some(disk) => Ok(disk.clone()),
         None if pflash || name.is_empty() => Ok(BlockPort::default()),
-        None => Err(format!("Property '{}.{DISK}' can't find value '{name}'", row.class)),
+        None => Err(format!("Property '{class}.{DISK}' can't find value '{name}'")),
     }
 }
 

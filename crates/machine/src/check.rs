@@ -1,8 +1,8 @@
 //! Finds what makes no sense in a specification, and says where, as a compiler does.
 
 use crate::{
-    Device, End, MachineSpec, Problem, Said, boards::unknown_cpu, reset::Reset, source::first_is_to_blame,
-    write::hex,
+    Device, End, MachineSpec, Problem, Said, boards::unknown_cpu, cards::Path, reset::Reset,
+    source::first_is_to_blame, write::hex,
 };
 use hartwright_device as device;
 use hartwright_device::Output;
@@ -34,6 +34,8 @@ pub struct Checked {
     pub devices: Vec<Box<dyn device::Device>>,
     /// The outputs of each device.
     pub outputs: Vec<Vec<Output>>,
+    /// Where the cards are, in the order of the specification: each is plugged into its device.
+    pub(crate) cards: Vec<Path>,
 }
 
 /// Something that takes addresses.
@@ -77,10 +79,11 @@ impl MachineSpec {
         }
         // Where a line may end is known only when all devices are.
         if devices.len() == self.devices.len() {
+            let cards = self.plug_cards(&mut devices, registry, globals, &mut problems);
             let outputs: Vec<_> = devices.iter().map(|device| device.outputs()).collect();
             self.check_lines(&devices, &outputs, &mut problems);
             if problems.is_empty() {
-                return Ok(Checked { spec: self, devices, outputs });
+                return Ok(Checked { spec: self, devices, outputs, cards });
             }
         }
         Err(problems)
@@ -156,7 +159,8 @@ impl MachineSpec {
     fn check_names(&self, problems: &mut Vec<Problem>) {
         let memories = self.memories.iter().map(|m| &m.name);
         let mut known: HashMap<&str, &Said<String>> = HashMap::new();
-        for name in memories.chain(self.devices.iter().map(|d| &d.name)) {
+        let cards = self.cards.iter().map(|card| &card.name);
+        for name in memories.chain(self.devices.iter().map(|d| &d.name)).chain(cards) {
             let end = End { to: name.value.clone(), pin: 0 };
             let mut advice = None;
             let message = if name.is_empty() || name.contains(['/', ':', ',', '=']) {
@@ -177,7 +181,9 @@ impl MachineSpec {
     fn other_name(&self, name: &str) -> String {
         let stem = name.trim_end_matches(|c: char| c.is_ascii_digit());
         let taken = |new: &String| {
-            self.memories.iter().any(|m| *m.name == *new) || self.devices.iter().any(|d| *d.name == *new)
+            self.memories.iter().any(|m| *m.name == *new)
+                || self.devices.iter().any(|d| *d.name == *new)
+                || self.cards.iter().any(|card| *card.name == *new)
         };
         let free = (1..).map(|number| format!("{stem}{number}")).find(|new| !taken(new)).unwrap_or_default();
         format!("'{free}' is free; [change.{name}] changes the one of a base")

@@ -1,10 +1,6 @@
 //! Finds lines that end nowhere, at a wrong place, or where another does.
 
-use crate::{
-    At, Device, End, MachineSpec, Problem, Said,
-    check::{DISK, PORT},
-    source::first_is_to_blame,
-};
+use crate::{At, Device, End, MachineSpec, Problem, Said, check::PORT, source::first_is_to_blame};
 use hartwright_device as device;
 use hartwright_device::{Output, Target};
 use hartwright_objects::nearest;
@@ -42,24 +38,19 @@ impl MachineSpec {
                     self.take(&mut users, devices, end.value.clone(), spec, name, end.at, problems);
                 }
             }
-            for (what, port) in [(PORT, &spec.chardev), (DISK, &spec.drive)] {
-                let Some(port) = port else { continue };
-                let Some(first) = ports.insert((what, port), port) else { continue };
-                let message = format!(
-                    "{what} '{port}' has two users; the other is there{}",
-                    self.source.aside(first.at)
-                );
-                let advice = if what == PORT {
-                    let used = |name: &String| {
-                        self.devices.iter().any(|d| d.chardev.as_ref().is_some_and(|c| **c == *name))
-                    };
-                    let free = (0..).map(|number| format!("serial{number}")).find(|name| !used(name));
-                    free.map(|free| format!("\"{free}\" is free"))
-                } else {
-                    Some("two devices that write one disk destroy what is on it".into())
-                };
-                problems.push(self.source.problem(port.at, message).hint(advice));
-            }
+        }
+        for (what, port) in self.ends() {
+            let Some(first) = ports.insert((what, port), port) else { continue };
+            let message =
+                format!("{what} '{port}' has two users; the other is there{}", self.source.aside(first.at));
+            let advice = if what == PORT {
+                let free = (0..).map(|number| format!("serial{number}"));
+                let free = free.into_iter().find(|name| self.chardevs().all(|used| used != name));
+                free.map(|free| format!("\"{free}\" is free"))
+            } else {
+                Some("two devices that write one disk destroy what is on it".into())
+            };
+            problems.push(self.source.problem(port.at, message).hint(advice));
         }
     }
 

@@ -9,6 +9,7 @@
 mod boards;
 mod boot;
 mod build;
+mod cards;
 mod check;
 mod check_lines;
 mod files;
@@ -44,5 +45,5 @@ pub use parameters::Parameter;
 pub use reset::Reset;
 pub use schema::schema;
 pub use source::{At, Place, Problem, Source};
-pub use spec::{Boot, Cpu, Device, End, MachineSpec, Memory, Rows, Said};
+pub use spec::{Boot, Card, Cpu, Device, End, MachineSpec, Memory, Rows, Said};
 pub use tree::{CpuTree, device_tree};

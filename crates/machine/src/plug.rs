@@ -2,6 +2,7 @@
 
 use crate::{
     Device, End, MachineSpec,
+    cards::is_card,
     check::{DISK, PORT},
 };
 use hartwright_device::{self as device, Target};
@@ -13,6 +14,8 @@ impl MachineSpec {
     /// Adds a device of type `class`. `pairs` are the rest of the option: `addr` where its registers lie, `irq`
     /// where its first line ends (`plic:11`, or a number of the machine's first interrupt controller), `id` its
     /// name; all others are its properties. Only `addr` must be given.
+    ///
+    /// What goes on another device's bus has neither: `bus` says which, or the first that takes it is taken.
     ///
     /// # Errors
     ///
@@ -27,6 +30,10 @@ impl MachineSpec {
             Some(hint) => format!("{error}\n{hint}"),
             None => error.to_string(),
         };
+        let known = registry.class(class).map_err(say)?;
+        if is_card(known) {
+            return self.plug_card(registry, known, pairs).map_err(say);
+        }
         let address = |name: &str, text: &str| match ADDRESS.accept(class, name, &text.into()) {
             Ok(Value::UInt(n)) => Ok(n),
             Ok(_) => Err(format!("Parameter '{name}' expects uint64")),

@@ -5,8 +5,8 @@ use crate::{
     check::{DISK, PORT},
     files::{Files, Open, Part},
     parameters::{Parameter, Parameters},
-    shape::{CHANGE_DEVICE, CHANGE_MEMORY, Form, Key, MACHINE},
-    spec::{Device, MachineSpec, Memory, Rows, Said},
+    shape::{CHANGE_CARD, CHANGE_DEVICE, CHANGE_MEMORY, Form, Key, MACHINE},
+    spec::{Card, Device, MachineSpec, Memory, Rows, Said},
     table::{Fault, Reading, Table},
 };
 use hartwright_objects::{Given, nearest};
@@ -208,10 +208,11 @@ fn apply(reading: &Reading, root: &Table<'_>, spec: &mut MachineSpec, removed: &
         put(&mut spec.boot.firmware, table.number("firmware"));
     }
     for name in root.texts("remove") {
-        let before = spec.memories.len() + spec.devices.len();
+        let before = spec.memories.len() + spec.devices.len() + spec.cards.len();
         spec.memories.retain(|memory| memory.name != name);
         spec.devices.retain(|device| device.name != name);
-        if spec.memories.len() + spec.devices.len() == before {
+        spec.cards.retain(|card| card.name != name);
+        if spec.memories.len() + spec.devices.len() + spec.cards.len() == before {
             missing(reading, spec, &name, "remove");
         }
         removed.push(name);
@@ -219,6 +220,8 @@ fn apply(reading: &Reading, root: &Table<'_>, spec: &mut MachineSpec, removed: &
     let shape = |name: &Said<String>| {
         if spec.devices.iter().any(|device| device.name == *name) {
             Some(&CHANGE_DEVICE)
+        } else if spec.cards.iter().any(|card| card.name == *name) {
+            Some(&CHANGE_CARD)
         } else if spec.memories.iter().any(|memory| memory.name == *name) {
             Some(&CHANGE_MEMORY)
         } else {
@@ -233,6 +236,9 @@ fn apply(reading: &Reading, root: &Table<'_>, spec: &mut MachineSpec, removed: &
         }
         if let Some(device) = spec.devices.iter_mut().find(|device| device.name == name) {
             change_device(device, &table);
+        }
+        if let Some(card) = spec.cards.iter_mut().find(|card| card.name == name) {
+            change_card(card, &table);
         }
     }
     for table in root.tables("memory") {
@@ -251,13 +257,21 @@ fn apply(reading: &Reading, root: &Table<'_>, spec: &mut MachineSpec, removed: &
         put(&mut device.name, table.text("name"));
         change_device(device, &table);
     }
+    for table in root.tables("card") {
+        table.refuse_unknown();
+        table.complete();
+        let card = spec.card("", "");
+        put(&mut card.name, table.text("name"));
+        change_card(card, &table);
+    }
 }
 
 /// Notes that nothing has the name of what is to be removed or changed.
 fn missing(reading: &Reading, spec: &MachineSpec, name: &Said<String>, what: &str) {
     let names = || {
         let memories = spec.memories.iter().map(|memory| memory.name.as_str());
-        memories.chain(spec.devices.iter().map(|device| device.name.as_str()))
+        let devices = spec.devices.iter().map(|device| device.name.as_str());
+        memories.chain(devices).chain(spec.cards.iter().map(|card| card.name.as_str()))
     };
     let advice = match nearest(name, names()) {
         Some(near) => format!("did you mean '{near}'?"),
@@ -283,14 +297,25 @@ fn change_device(device: &mut Device, table: &Table<'_>) {
             None => device.lines.retain(|(other, _)| *other != name),
         }
     }
-    for (key, end) in [(PORT, &mut device.chardev), (DISK, &mut device.drive)] {
+    put_or_take(table, [(PORT, &mut device.chardev), (DISK, &mut device.drive)]);
+    merge(&mut device.properties, table.rows("properties"));
+}
+
+fn change_card(card: &mut Card, table: &Table<'_>) {
+    put(&mut card.class, table.text("type"));
+    put_or_take(table, [("bus", &mut card.bus), (PORT, &mut card.chardev), (DISK, &mut card.drive)]);
+    merge(&mut card.properties, table.rows("properties"));
+}
+
+/// Sets what is text, and takes away what is `false`.
+fn put_or_take<const N: usize>(table: &Table<'_>, places: [(&str, &mut Option<Said<String>>); N]) {
+    for (key, place) in places {
         match table.value(key) {
-            Some(Said { value: Given::Text(value), at }) => *end = Some(Said { value, at }),
-            Some(_) => *end = None,
+            Some(Said { value: Given::Text(value), at }) => *place = Some(Said { value, at }),
+            Some(_) => *place = None,
             None => {}
         }
     }
-    merge(&mut device.properties, table.rows("properties"));
 }
 
 fn put<T>(place: &mut Said<T>, said: Option<Said<T>>) {

@@ -2,6 +2,7 @@
 
 use crate::{
     boards,
+    cards::is_card,
     shape::{Form, MACHINE, Shape},
 };
 use hartwright_device as device;
@@ -39,6 +40,8 @@ pub fn schema(registry: &Registry) -> String {
 /// A type that a machine file can name.
 struct Type {
     class: &'static Class,
+    /// Whether it goes on another device's bus.
+    card: bool,
     lines: Vec<String>,
 }
 
@@ -47,9 +50,10 @@ fn types(registry: &Registry) -> Vec<Type> {
         let device = registry.create::<dyn device::Device>(class.name, &Globals::new(), []).ok()?;
         let outputs = device.outputs().into_iter();
         let lines = outputs.filter(|output| output.target == device::Target::Interrupt);
-        Some(Type { class, lines: lines.map(|output| output.name).collect() })
+        Some(Type { class, card: false, lines: lines.map(|output| output.name).collect() })
     });
-    made.collect()
+    let cards = registry.classes().filter(|class| is_card(class) && !class.is_abstract());
+    made.chain(cards.map(|class| Type { class, card: true, lines: vec![] })).collect()
 }
 
 /// A table: its keys, no others, and in one of a device what its type has. `whole` if all that it needs is there.
@@ -76,7 +80,9 @@ fn table(shape: &Shape, types: &[Type], whole: bool) -> Map<String, Value> {
     }
     if shape.keys.iter().any(|key| matches!(key.form, Form::Properties)) {
         let off = matches!(shape.key("chardev").map(|key| key.form), Some(Form::TextOrNot));
-        out.insert("allOf".into(), types.iter().map(|one| by_type(one, off, types)).collect());
+        let cards = matches!(shape.key("type").map(|key| key.form), Some(Form::Card));
+        let these = types.iter().filter(|one| one.card == cards);
+        out.insert("allOf".into(), these.map(|one| by_type(one, off, types)).collect());
     }
     out
 }
@@ -161,12 +167,13 @@ fn form(form: Form, types: &[Type], part: bool) -> Value {
             json!({ "type": "string", "pattern": SIZE }),
         ]),
         Form::Word(words) => any(vec![json!({ "enum": words })]),
-        Form::Class => {
+        Form::Class | Form::Card => {
             let one = |one: &Type| {
                 let names = std::iter::once(one.class.name).chain(one.class.aliases.iter().copied());
                 json!({ "enum": names.collect::<Vec<_>>(), "description": one.class.doc })
             };
-            any(types.iter().map(one).collect())
+            let cards = matches!(form, Form::Card);
+            any(types.iter().filter(|one| one.card == cards).map(one).collect())
         }
         Form::Model => {
             any(vec![json!({ "enum": MODELS.iter().map(|model| model.name).collect::<Vec<_>>() })])

@@ -42,6 +42,8 @@ pub(crate) enum Form {
     Word(&'static [&'static str]),
     /// A type of devices.
     Class,
+    /// A type of devices that go on another's bus.
+    Card,
     /// A CPU model.
     Model,
     /// Any plain value.
@@ -85,10 +87,11 @@ pub(crate) const MACHINE: Shape = Shape {
         key("timebase", Form::Number, true, "10_000_000", "ticks a second of mtime"),
         key("cpu", Form::Table(&CPU), true, "", "the harts, all alike"),
         key("boot", Form::Table(&BOOT), true, "", "where execution begins"),
-        key("remove", Form::Texts, false, "[\"uart0\"]", "devices and memories of the base, or of what is included, that this machine has not"),
-        key("change", Form::Named(&[&CHANGE_DEVICE, &CHANGE_MEMORY]), false, "", "a device or a memory of the base, or of what is included, by its name; what is not said stays"),
+        key("remove", Form::Texts, false, "[\"uart0\"]", "devices, cards and memories of the base, or of what is included, that this machine has not"),
+        key("change", Form::Named(&[&CHANGE_DEVICE, &CHANGE_MEMORY, &CHANGE_CARD]), false, "", "a device, a card or a memory of the base, or of what is included, by its name; what is not said stays"),
         key("memory", Form::Tables(&MEMORY), false, "", "a region of memory"),
         key("device", Form::Tables(&DEVICE), false, "", "a device"),
+        key("card", Form::Tables(&CARD), false, "", "a device on another device's bus"),
     ],
 };
 
@@ -142,6 +145,31 @@ pub(crate) const DEVICE: Shape = Shape {
 };
 
 #[rustfmt::skip]
+pub(crate) const CARD: Shape = Shape {
+    what: "card",
+    keys: &[
+        key("name", Form::Text, true, "\"disk0\"", "its name, and its id for monitors"),
+        key("type", Form::Card, true, "\"virtio-blk-device\"", "its type; -device help lists them"),
+        key("bus", Form::Text, false, "\"virtio0\"", "the device on whose bus it is, or the bus's own name; without it, the first bus that takes it"),
+        key("chardev", Form::Text, false, "\"serial1\"", "the host's end of its port: \"serial0\" is the first -serial, anything else the id of a -chardev"),
+        key("drive", Form::Text, false, "\"hd0\"", "its disk: the id of a -drive, or the node name of a -blockdev"),
+        key("properties", Form::Properties, false, "{ num-queues = 2 }", "its properties; -device TYPE,help lists them"),
+    ],
+};
+
+#[rustfmt::skip]
+pub(crate) const CHANGE_CARD: Shape = Shape {
+    what: "a change of a card",
+    keys: &[
+        key("type", Form::Card, false, "\"virtio-blk-device\"", "its type; -device help lists them"),
+        key("bus", Form::TextOrNot, false, "\"virtio0\"", "the device on whose bus it is; false is the first bus that takes it"),
+        key("chardev", Form::TextOrNot, false, "\"serial1\"", "the host's end of its port; false takes it away"),
+        key("drive", Form::TextOrNot, false, "\"hd0\"", "its disk; false takes it away"),
+        key("properties", Form::Properties, false, "{ num-queues = 2 }", "the properties that are otherwise"),
+    ],
+};
+
+#[rustfmt::skip]
 pub(crate) const CHANGE_MEMORY: Shape = Shape {
     what: "a change of memory",
     keys: &[
@@ -191,7 +219,7 @@ impl Form {
         let text = |given: &Given| matches!(given, Given::Text(_));
         let kind = |kind: Kind| kind.accept("", "", &given).ok();
         Ok(match self {
-            Form::Text | Form::Path | Form::Class | Form::Model if text(&given) => given,
+            Form::Text | Form::Path | Form::Class | Form::Card | Form::Model if text(&given) => given,
             Form::TextOrNot if text(&given) || given == Given::Bool(false) => given,
             Form::Texts | Form::Paths => match given {
                 Given::List(list) if list.iter().all(text) => Given::List(list),
@@ -227,7 +255,7 @@ impl Form {
     /// What a value should be, in words.
     pub(crate) fn expects(self) -> String {
         match self {
-            Form::Text | Form::Path | Form::Class | Form::Model => "a string".into(),
+            Form::Text | Form::Path | Form::Class | Form::Card | Form::Model => "a string".into(),
             Form::Texts | Form::Paths => "a list of strings".into(),
             Form::Number => "a number, such as 0x1000_0000".into(),
             Form::Size => "a number of bytes, such as 0x1000 or \"128M\"".into(),

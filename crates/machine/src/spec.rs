@@ -1,6 +1,9 @@
 //! A machine as a value: what there is, where it lies, and how it is wired.
 
-use crate::{At, Options, Source};
+use crate::{
+    At, Options, Source,
+    check::{DISK, PORT},
+};
 use hartwright_objects::Given;
 use std::{
     fmt,
@@ -31,6 +34,8 @@ pub struct MachineSpec {
     pub memories: Vec<Memory>,
     /// Devices, in the order told; that is the order of the device tree as well.
     pub devices: Vec<Device>,
+    /// What is plugged into devices' buses, in the order told.
+    pub cards: Vec<Card>,
     /// The file it came from, for messages.
     pub source: Source,
 }
@@ -89,6 +94,23 @@ pub struct Device {
     /// The host's end of its port: `serial0` is the first `-serial`, anything else a `-chardev` id.
     pub chardev: Option<Said<String>>,
     /// Its disk: the id of a `-drive`, or the node name of a `-blockdev`; `pflash0` is the first `-pflash`.
+    pub drive: Option<Said<String>>,
+    /// What its properties are set to.
+    pub properties: Rows<Given>,
+}
+
+/// A device on another device's bus: it has no addresses of its own.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Card {
+    /// Its name in the object tree, and its id.
+    pub name: Said<String>,
+    /// Its type, as `-device help` lists it.
+    pub class: Said<String>,
+    /// The bus: the name of its device, or the bus's own; without one, the first that takes it.
+    pub bus: Option<Said<String>>,
+    /// The host's end of its port, as [`Device::chardev`].
+    pub chardev: Option<Said<String>>,
+    /// Its disk, as [`Device::drive`].
     pub drive: Option<Said<String>>,
     /// What its properties are set to.
     pub properties: Rows<Given>,
@@ -179,6 +201,7 @@ impl MachineSpec {
             boot: Boot { reset: 0x1000.into(), firmware: 0x8000_0000.into() },
             memories: vec![],
             devices: vec![],
+            cards: vec![],
             source: Source::built_in(name),
         }
     }
@@ -228,6 +251,32 @@ impl MachineSpec {
         });
         let last = self.devices.len() - 1;
         &mut self.devices[last]
+    }
+
+    /// A card of type `class`; what is returned takes its bus, chardev, drive and properties.
+    pub fn card(&mut self, name: &str, class: &str) -> &mut Card {
+        self.cards.push(Card::new(name, class));
+        let last = self.cards.len() - 1;
+        &mut self.cards[last]
+    }
+
+    /// The host's ends of ports and disks that devices and cards name: each with the property that says it.
+    pub(crate) fn ends(&self) -> impl Iterator<Item = (&'static str, &Said<String>)> {
+        let devices = self.devices.iter().map(|row| [(PORT, &row.chardev), (DISK, &row.drive)]);
+        let cards = self.cards.iter().map(|row| [(PORT, &row.chardev), (DISK, &row.drive)]);
+        devices.chain(cards).flatten().filter_map(|(what, end)| Some((what, end.as_ref()?)))
+    }
+
+    /// The names of the host's ends of ports, in the order told.
+    pub fn chardevs(&self) -> impl Iterator<Item = &str> {
+        self.ends().filter(|(what, _)| *what == PORT).map(|(_, name)| name.value.as_str())
+    }
+
+    /// The names of disks, each with that of its device or card.
+    pub fn drives(&self) -> impl Iterator<Item = (&str, &str)> {
+        let devices = self.devices.iter().map(|row| (&row.drive, &row.name));
+        let all = devices.chain(self.cards.iter().map(|row| (&row.drive, &row.name)));
+        all.filter_map(|(drive, name)| Some((drive.as_ref()?.as_str(), name.as_str())))
     }
 
     /// The RAM that `-m` sizes: the one called `ram`, else the first.

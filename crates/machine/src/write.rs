@@ -1,6 +1,6 @@
 //! A specification as TOML that a person can read and change; the dump of a dump is the same text.
 
-use crate::spec::{Device, MachineSpec, Memory};
+use crate::spec::{Card, Device, MachineSpec, Memory};
 use hartwright_objects::Given;
 use std::fmt::{self, Write};
 
@@ -43,7 +43,11 @@ impl fmt::Display for MachineSpec {
             f,
             "# mip, \"hart0:11\". What a CLINT or PLIC drives in each hart follows from the number of harts."
         )?;
-        self.devices.iter().try_for_each(|device| device.fmt(f))
+        self.devices.iter().try_for_each(|device| device.fmt(f))?;
+        if !self.cards.is_empty() {
+            writeln!(f, "\n# The cards: devices on the buses of others.")?;
+        }
+        self.cards.iter().try_for_each(|card| card.fmt(f))
     }
 }
 
@@ -71,6 +75,20 @@ impl Device {
         }
         if let Some(drive) = &self.drive {
             row(f, "drive", &quoted(drive), "")?;
+        }
+        table(f, "properties", self.properties.iter().map(|(name, value)| (name.as_str(), given(value))))
+    }
+}
+
+impl Card {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "\n[[card]]")?;
+        row(f, "name", &quoted(&self.name), "")?;
+        row(f, "type", &quoted(&self.class), "")?;
+        for (key, said) in [("bus", &self.bus), ("chardev", &self.chardev), ("drive", &self.drive)] {
+            if let Some(said) = said {
+                row(f, key, &quoted(said), "")?;
+            }
         }
         table(f, "properties", self.properties.iter().map(|(name, value)| (name.as_str(), given(value))))
     }

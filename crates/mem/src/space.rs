@@ -342,10 +342,10 @@ impl AddressSpace {
     /// Where in [`Ram`] the memory at `addr` is, and how many of `len` bytes lie in its region; `None` where there is
     /// no memory, or to `write` none that may be written.
     pub(crate) fn piece(&self, addr: u64, len: usize, write: bool) -> Option<(u64, usize)> {
-        let Entry { region, at } = self.find(addr, 1)?;
+        let Entry { region, at, .. } = self.find(addr, 1)?;
         let fits = match region.kind {
             Kind::Ram => true,
-            Kind::Rom => !write,
+            Kind::Rom | Kind::Flash => !write,
             Kind::Io => false,
         };
         let offset = addr - region.base;

@@ -1,7 +1,7 @@
 //! What `info` shows.
 
 use crate::{Args, Command, Failed, Session, commands::INFO_ROWS};
-use hartwright_mem::Kind;
+use hartwright_mem::{Kind, Region};
 use hartwright_objects::{BASES, Node, Value};
 
 /// Every `info` command, by name.
@@ -117,30 +117,39 @@ fn composition(session: &mut Session, node: &Node, depth: usize) {
 pub(crate) fn qtree(session: &mut Session, _: &Args) -> Done {
     let mut devices = vec![];
     session.control.root.walk(&mut |_, node| {
-        if is_device(node) {
+        // What is below a device is on its bus.
+        if is_device(node) && !node.parent().is_some_and(|above| is_device(&above)) {
             devices.push(node.clone());
         }
     });
     session.say("bus: main-system-bus");
     session.say("  type System");
-    let space = session.control.space.clone();
-    for node in devices {
-        session.say(format_args!("  dev: {}, id \"{}\"", node.class().name, node.name()));
-        for (line, to) in node.links() {
-            session.say(format_args!("    line {line} -> {}", to.as_deref().unwrap_or("(outside the tree)")));
-        }
-        for (property, value) in node.properties() {
-            session.say(format_args!("    {} = {}", property.name, shown(&value)));
-        }
-        let name = node.name();
-        for region in space
-            .regions()
-            .filter(|region| matches!(region.kind, Kind::Io | Kind::Flash) && region.name == name)
-        {
-            session.say(format_args!("    mmio {:016x}/{:016x}", region.base, region.size));
-        }
-    }
+    devices.iter().for_each(|node| device(session, node, 2));
     Ok(())
+}
+
+/// A device `indent` columns in, and what is on its bus.
+fn device(session: &mut Session, node: &Node, indent: usize) {
+    let (name, inner) = (node.name(), indent + 2);
+    session.say(format_args!("{:indent$}dev: {}, id \"{name}\"", "", node.class().name));
+    for (line, to) in node.links() {
+        let to = to.as_deref().unwrap_or("(outside the tree)");
+        session.say(format_args!("{:inner$}line {line} -> {to}", ""));
+    }
+    for (property, value) in node.properties() {
+        session.say(format_args!("{:inner$}{} = {}", "", property.name, shown(&value)));
+    }
+    let space = session.control.space.clone();
+    let of_it = |region: &&Region| matches!(region.kind, Kind::Io | Kind::Flash) && region.name == name;
+    for region in space.regions().filter(of_it) {
+        session.say(format_args!("{:inner$}mmio {:016x}/{:016x}", "", region.base, region.size));
+    }
+    let cards: Vec<Node> = node.children().into_iter().filter(is_device).collect();
+    if let Some(card) = cards.first() {
+        session.say(format_args!("{:inner$}bus: {name}", ""));
+        session.say(format_args!("{:inner$}  type {}", "", card.class().bus.unwrap_or_default()));
+    }
+    cards.iter().for_each(|card| device(session, card, inner + 2));
 }
 
 /// Whether it plugs into the machine: a device, and not a CPU.
