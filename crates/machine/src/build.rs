@@ -229,7 +229,7 @@ impl Frame {
             let on = self.cards.iter().position(|other| other == above);
             let on = on.map_or(&self.spec.devices[path[0]].name, |card| &self.spec.cards[card].name);
             let device = self.devices[path[0]].clone();
-            let class = device.with(|device| card(device, &path[1..]).map(|card| card.class()));
+            let class = device.with(|device| card(device, &path[1..]).map(Object::class));
             if let (Some(on), Some(class)) = (nodes.get(&*on.value).cloned(), class) {
                 let card = Plugged { device, path: path[1..].to_vec(), class };
                 nodes.insert(&*row.name.value, on.add(&row.name, Arc::new(card))?);

@@ -39,7 +39,7 @@ impl<'a> Buses<'a> {
         let roots =
             self.devices.iter().enumerate().map(|(at, (name, device))| (*name, vec![at], device.bus()));
         let cards = self.cards.iter().map(|(name, path)| {
-            let bus = card(&*self.devices[path[0]].1, &path[1..]).and_then(|card| card.bus());
+            let bus = card(&*self.devices[path[0]].1, &path[1..]).and_then(device::Card::bus);
             (*name, path.clone(), bus)
         });
         for (name, path, bus) in roots.chain(cards) {

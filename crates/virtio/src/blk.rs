@@ -62,7 +62,7 @@ enum Status {
 
 /// On, off, or as the host likes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Choice)]
-pub(crate) enum Auto {
+pub(crate) enum Switch {
     /// As the host likes.
     #[default]
     Auto,
@@ -122,7 +122,7 @@ virtio_card! {
         config_wce: bool,
         /// Whether writes may be lost until they are flushed, instead of what the drive says.
         #[property(name = "write-cache")]
-        write_cache: Auto,
+        write_cache: Switch,
         /// Whether the driver may say which blocks matter no longer.
         #[property(default = true)]
         discard: bool,
@@ -188,13 +188,13 @@ virtio_card! {
         werror: OnError,
         /// Whether failed requests are counted; nothing is.
         #[property(name = "account-failed")]
-        account_failed: Auto,
+        account_failed: Switch,
         /// Whether invalid requests are counted; nothing is.
         #[property(name = "account-invalid")]
-        account_invalid: Auto,
+        account_invalid: Switch,
         /// Whether block sizes come from the drive where they are not given; they do.
         #[property(name = "backend_defaults")]
-        backend_defaults: Auto,
+        backend_defaults: Switch,
         /// The thread that does requests: not yet in hartwright.
         #[property]
         iothread: Option<String>,
@@ -294,9 +294,9 @@ impl Blk {
     /// Whether writes may be lost until they are flushed, unless the driver says otherwise.
     fn cached(&self) -> bool {
         match self.write_cache {
-            Auto::Auto => self.info.as_ref().is_none_or(|info| info.write_cache),
-            Auto::On => true,
-            Auto::Off => false,
+            Switch::Auto => self.info.as_ref().is_none_or(|info| info.write_cache),
+            Switch::On => true,
+            Switch::Off => false,
         }
     }
 

@@ -233,7 +233,7 @@ impl VirtioMmio {
         let modern = self.modern();
         match self.ring() {
             Some(ring) if modern && ring.ready => {
-                self.guest_error(offset, "a queue changes while it is ready")
+                self.guest_error(offset, "a queue changes while it is ready");
             }
             Some(ring) => change(ring),
             None => self.guest_error(offset, "there is no such queue"),
@@ -383,7 +383,7 @@ impl VirtioMmio {
         }
         self.state.link.status = new;
         if new & !old & DRIVER_OK != 0 {
-            self.lend(|card, io| card.started(io));
+            self.lend(VirtioCard::started);
         }
         self.sync();
     }
@@ -517,7 +517,7 @@ impl Device for VirtioMmio {
     }
 
     fn given(&mut self) {
-        self.lend(|card, io| card.given(io));
+        self.lend(VirtioCard::given);
     }
 
     fn state(&mut self) -> Option<&mut dyn Saved> {
@@ -526,7 +526,7 @@ impl Device for VirtioMmio {
 
     fn restored(&mut self) {
         self.live.clear();
-        self.lend(|card, io| card.restored(io));
+        self.lend(VirtioCard::restored);
         self.sync();
     }
 
