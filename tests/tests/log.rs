@@ -1,7 +1,7 @@
 //! `-d`: what happens inside, on standard error or in a file.
 #![forbid(unsafe_code)]
 
-use hartwright_tests::{FIRMWARE, Launch, Scratch};
+use hartwright_tests::{FIRMWARE, Launch, MONITOR, Scratch};
 
 /// Runs our firmware with the log `items` in a file through `commands` to its end; answers the log.
 fn log(items: &str, commands: &[&str]) -> String {
@@ -181,4 +181,44 @@ fn an_event_that_is_not_there_is_warned_of() {
     machine.send("quit\r");
     assert_eq!(machine.wait_exit(), 0);
     assert!(machine.transcript().text().contains("warning: trace event 'uart0.lcrr' does not exist"));
+}
+
+#[test]
+fn what_is_logged_and_where_changes_while_the_machine_runs() {
+    let folder = Scratch::default();
+    let mut machine = Launch::machine().start();
+    machine.expect(FIRMWARE).enter_monitor();
+    let state = machine.ask("info trace-events uart0.rbr", MONITOR);
+    assert!(state.contains("uart0.rbr.read : state 0"), "{state}");
+    for (line, answer) in [
+        ("trace-event nope on", "unknown event \"nope\""),
+        ("trace-event uart0 maybe", "Expected 'on' or 'off'"),
+        ("info trace-events nope", "unknown event \"nope\""),
+        ("log trace:nope", "warning: trace event 'nope' does not exist"),
+        ("logfile /none/such", "Error opening logfile /none/such: No such file or directory"),
+    ] {
+        let said = machine.ask(line, MONITOR);
+        assert!(said.contains(answer), "{line}: {said}");
+    }
+    let path = |name| folder.path(name).display().to_string();
+    machine.ask(&format!("logfile {}", path("first")), MONITOR);
+    machine.ask("trace-event uart0.rbr on", MONITOR);
+    machine.ask("log int,trace:irq.plic.10", MONITOR);
+    let states = machine.ask("info trace-events", MONITOR);
+    for state in ["uart0.rbr.read : state 1", "irq.plic.10 : state 1", "irq.hart0.7 : state 0"] {
+        assert!(states.contains(state), "{state}: {states}");
+    }
+    machine.send("\u{1}c").ask("peek 0x80000000", FIRMWARE);
+    machine.send("\u{1}c\r").expect(MONITOR);
+    machine.ask("trace-event all off", MONITOR);
+    machine.ask(&format!("logfile {}", path("second")), MONITOR);
+    machine.ask("log none", MONITOR);
+    machine.send("\u{1}c").ask("peek 0x80000008", FIRMWARE);
+    assert_eq!(machine.send("off\r").wait_exit(), 0);
+    let log = folder.text("first");
+    for text in ["read  uart0.rbr = 0x", "irq   uart0.irq -> plic.10 = 1\n", "desc="] {
+        has(&log, text);
+    }
+    let second = folder.text("second");
+    assert!(!second.contains("uart0") && second.lines().count() < log.lines().count(), "{second}");
 }

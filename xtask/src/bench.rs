@@ -1,7 +1,11 @@
-//! `cargo xtask bench`: guest programs on our release build against QEMU, in interleaved rounds.
+//! `cargo xtask bench`: guest programs on our release build against QEMU, in interleaved rounds; and ours with this
+//! against ours with that.
 //!
 //! What counts is the ratio of CPU seconds (user and system, all threads) of two processes that ran
 //! one after the other; the host's noise is in both. Medians are taken over the rounds.
+
+mod sbi;
+mod trace;
 
 use crate::{
     cache::{Cache, sha256},
@@ -33,6 +37,14 @@ const PROGRAMS: &[Program] = &[
     },
 ];
 
+/// What is compared otherwise: what it is called, what is compared, and what prints it.
+type Own = (&'static str, &'static str, fn(usize) -> Result<()>);
+
+const OWN: &[Own] = &[
+    ("sbi", "Debian's kernel with -bios builtin and with OpenSBI, both ours", sbi::run),
+    ("trace", "what it costs that nothing is traced, by callgrind", trace::run),
+];
+
 /// Debian packages, each with a program that tells whether it is there: the peer, and what builds CoreMark.
 const PACKAGES: &[(&str, &str)] = &[
     ("qemu-system-misc", "qemu-system-riscv64"),
@@ -42,25 +54,35 @@ const PACKAGES: &[(&str, &str)] = &[
 
 /// Times the programs `names`, or all, over `rounds` rounds, and prints a row for each.
 pub fn run(names: &[String], rounds: usize) -> Result<()> {
-    for name in names {
-        ensure!(
-            PROGRAMS.iter().any(|program| program.name == name),
-            "there is no program called {name}; there are\n{}",
-            list()
-        );
+    let known = |name: &String| {
+        PROGRAMS.iter().any(|program| program.name == name) || OWN.iter().any(|own| own.0 == name)
+    };
+    if let Some(name) = names.iter().find(|name| !known(name)) {
+        bail!("there is no program called {name}; there are\n{}", list());
     }
-    debian::install_missing(PACKAGES)?;
+    let wanted = |name: &str| names.is_empty() || names.iter().any(|wanted| wanted == name);
     let built = cargo().args(["build", "--release", "--package", "hartwright"]).status();
     ensure!(built.context("cannot start cargo")?.success(), "hartwright does not build");
-    let ours = (target().join("release/hartwright"), "param");
+    if PROGRAMS.iter().any(|program| wanted(program.name)) {
+        against_qemu(&wanted, rounds)?;
+    }
+    OWN.iter().filter(|own| wanted(own.0)).try_for_each(|own| (own.2)(rounds))
+}
+
+/// Our release build.
+fn hartwright() -> PathBuf {
+    target().join("release/hartwright")
+}
+
+fn against_qemu(wanted: &dyn Fn(&str) -> bool, rounds: usize) -> Result<()> {
+    debian::install_missing(PACKAGES)?;
+    let ours = (hartwright(), "param");
     let peer = (Path::new("qemu-system-riscv64").to_owned(), "virt");
     let work = target().join("bench");
     fs::create_dir_all(&work)?;
 
     println!("{:10} {:>12} {:>12} {:>7} {:>14}", "program", "hartwright", "qemu", "speed", "guest instr/s");
-    for program in
-        PROGRAMS.iter().filter(|program| names.is_empty() || names.iter().any(|name| name == program.name))
-    {
+    for program in PROGRAMS.iter().filter(|program| wanted(program.name)) {
         let options = (program.options)(&work).with_context(|| program.name)?;
         let (mut own, mut other) = (Vec::new(), Vec::new());
         for _ in 0..rounds {
@@ -79,7 +101,9 @@ pub fn run(names: &[String], rounds: usize) -> Result<()> {
 
 /// The programs there are, one a line.
 pub fn list() -> String {
-    PROGRAMS.iter().map(|program| format!("  {:10} {}\n", program.name, program.about)).collect()
+    let programs = PROGRAMS.iter().map(|program| (program.name, program.about));
+    let all = programs.chain(OWN.iter().map(|own| (own.0, own.1)));
+    all.map(|(name, about)| format!("  {name:10} {about}\n")).collect()
 }
 
 fn coremark(work: &Path) -> Result<Vec<OsString>> {
@@ -174,14 +198,18 @@ fn children() -> Result<f64> {
     Ok((user.tv_sec() + system.tv_sec()) as f64 + (user.tv_usec() + system.tv_usec()) as f64 / 1e6)
 }
 
-/// The median of the runs' seconds; the mean of the middle two for an even number.
+/// The median of the runs' seconds.
 fn median(runs: &[Run]) -> f64 {
-    let mut seconds: Vec<f64> = runs.iter().map(|run| run.seconds).collect();
-    seconds.sort_by(f64::total_cmp);
-    let middle = seconds.len() / 2;
-    match seconds.len() % 2 {
-        0 => (seconds[middle - 1] + seconds[middle]) / 2.0,
-        _ => seconds[middle],
+    center(runs.iter().map(|run| run.seconds).collect())
+}
+
+/// The median; the mean of the middle two for an even number.
+fn center(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let middle = values.len() / 2;
+    match values.len() % 2 {
+        0 => (values[middle - 1] + values[middle]) / 2.0,
+        _ => values[middle],
     }
 }
 

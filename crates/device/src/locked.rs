@@ -5,7 +5,7 @@ use hartwright_objects::{Class, Given, Instance, Value};
 use std::{
     collections::VecDeque,
     sync::{
-        Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError, Weak,
+        Arc, Mutex, MutexGuard, PoisonError, TryLockError, Weak,
         atomic::{AtomicUsize, Ordering, fence},
     },
 };
@@ -20,8 +20,6 @@ pub struct Locked<D: ?Sized + Device> {
     /// How many wait in the inbox, readable without its lock.
     waiting: AtomicUsize,
     class: &'static Class,
-    /// What traces call it.
-    name: OnceLock<Arc<str>>,
 }
 
 impl<D: ?Sized + Device> Locked<D> {
@@ -33,7 +31,6 @@ impl<D: ?Sized + Device> Locked<D> {
             inbox: Mutex::default(),
             waiting: AtomicUsize::new(0),
             class,
-            name: OnceLock::new(),
         })
     }
 
@@ -43,9 +40,9 @@ impl<D: ?Sized + Device> Locked<D> {
     /// As [`Device::realize`].
     pub fn wire(self: &Arc<Self>, mut wiring: Wiring) -> Result<(), Error> {
         wiring.me = self.weak();
-        let name = self.name.get_or_init(|| wiring.name.as_str().into());
-        wiring.memory = wiring.memory.of(name.clone());
+        wiring.memory = wiring.memory.of(wiring.name.as_str().into());
         self.with(|device| {
+            trace::remember(device, &wiring.name);
             device.realize(wiring)?;
             device.reset();
             Ok(())
@@ -116,16 +113,16 @@ impl<D: ?Sized + Device> Sink for Locked<D> {
 
 impl<D: ?Sized + Device> Mmio for Locked<D> {
     fn read(&self, offset: u64, size: u8) -> Result<u64, BusError> {
-        if trace::is_on() {
-            return trace::within(self.name.get(), || self.with(|device| device.read(offset, size)));
-        }
         self.with(|device| device.read(offset, size))
     }
     fn write(&self, offset: u64, size: u8, value: u64) -> Result<(), BusError> {
-        if trace::is_on() {
-            return trace::within(self.name.get(), || self.with(|device| device.write(offset, size, value)));
-        }
         self.with(|device| device.write(offset, size, value))
+    }
+}
+
+impl<D: ?Sized + Device> Drop for Locked<D> {
+    fn drop(&mut self) {
+        trace::forget(&**self.device.get_mut().unwrap_or_else(PoisonError::into_inner));
     }
 }
 

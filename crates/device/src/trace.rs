@@ -5,15 +5,15 @@
 //! so events can be named before there is a machine. A pattern is such a name with `*` and `?`, or its first parts
 //! (`uart0`, `uart0.lcr`); of those that match, the last one decides.
 //!
-//! While nobody asked, an access costs two relaxed loads of a flag, and a line of interrupts nothing: lines are
-//! traced by a sink put before theirs, when the machine is wired.
+//! While nobody asked, an access, and a change of a line, costs one relaxed load of a flag. Which events are wanted may
+//! change while the machine runs.
 
-use crate::{Device, Register, Sink};
+use crate::{Device, Register, Sink, Table};
 use std::{
-    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
     fmt::Write,
     sync::{
-        Arc, PoisonError, RwLock,
+        Arc, PoisonError, RwLock, Weak,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -22,11 +22,10 @@ static ON: AtomicBool = AtomicBool::new(false);
 static PATTERNS: RwLock<Vec<Pattern>> = RwLock::new(Vec::new());
 type Say = Box<dyn Fn(&str) + Send + Sync>;
 static SAY: RwLock<Option<Say>> = RwLock::new(None);
-
-thread_local! {
-    /// The name of the device that this thread is with.
-    static WITHIN: RefCell<Option<Arc<str>>> = const { RefCell::new(None) };
-}
+/// The devices that are wired, by their addresses in the host's memory.
+static DEVICES: RwLock<BTreeMap<usize, Known>> = RwLock::new(BTreeMap::new());
+/// The lines that are.
+static LINES: RwLock<Vec<Weak<Traced>>> = RwLock::new(Vec::new());
 
 /// Which events: a pattern of names, and whether they are wanted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,10 +85,24 @@ fn matches(glob: &[u8], text: &[u8]) -> bool {
     glob[g..].iter().all(|byte| *byte == b'*')
 }
 
-/// Traces the events of these patterns from now on; lines that are wired already stay as they are.
+/// Traces the events of these patterns from now on, and no others.
 pub fn enable(patterns: Vec<Pattern>) {
-    ON.store(patterns.iter().any(|pattern| pattern.wanted), Ordering::Relaxed);
-    *PATTERNS.write().unwrap_or_else(PoisonError::into_inner) = patterns;
+    set(&mut PATTERNS.write().unwrap_or_else(PoisonError::into_inner), patterns);
+}
+
+/// Has the events of one more pattern traced, or not, from now on, whatever was said of them before.
+pub fn change(pattern: Pattern) {
+    let mut now = PATTERNS.write().unwrap_or_else(PoisonError::into_inner);
+    let mut patterns = now.clone();
+    patterns.retain(|old| pattern.glob != "*" && old.glob != pattern.glob);
+    patterns.push(pattern);
+    set(&mut now, patterns);
+}
+
+fn set(now: &mut Vec<Pattern>, patterns: Vec<Pattern>) {
+    let any = patterns.iter().any(|pattern| pattern.wanted);
+    *now = if any { patterns } else { vec![] };
+    ON.store(any, Ordering::Relaxed);
 }
 
 /// Lines of text go to `say` from now on; before, they go to standard error.
@@ -100,7 +113,8 @@ pub fn say_to(say: impl Fn(&str) + Send + Sync + 'static) {
 /// Whether anything is traced.
 #[inline(always)]
 pub fn is_on() -> bool {
-    ON.load(Ordering::Relaxed)
+    // Without the feature's help nobody could count what the question costs (`cargo xtask bench trace`).
+    !cfg!(feature = "untraced") && ON.load(Ordering::Relaxed)
 }
 
 /// Whether an event of any of these names is to be traced.
@@ -136,20 +150,65 @@ impl Way {
     }
 }
 
-/// Runs `f` with what the device called `name` does ascribed to it.
-#[cold]
-pub(crate) fn within<T>(name: Option<&Arc<str>>, f: impl FnOnce() -> T) -> T {
-    let before = WITHIN.replace(name.cloned());
-    let result = f();
-    WITHIN.set(before);
-    result
+/// A device as traces know it.
+struct Known {
+    /// What its events begin with: its own name if it has one, its type's, and its type's others.
+    names: Vec<String>,
+    table: &'static Table,
 }
 
-/// The names by which events of `device` begin: its own, its type's, and its type's others.
-fn names(device: &(impl ?Sized + Device), own: Option<&str>) -> Vec<String> {
-    let class = device.class();
-    let types = std::iter::once(class.name).chain(class.aliases.iter().copied());
-    own.into_iter().chain(types).map(str::to_owned).collect()
+impl Known {
+    fn new<D: ?Sized + Device>(device: &D, own: &str) -> Known {
+        let class = device.class();
+        let own = Some(own).filter(|own| !own.is_empty());
+        let names = own.into_iter().chain([class.name]).chain(class.aliases.iter().copied());
+        Known { names: names.map(str::to_owned).collect(), table: device.table() }
+    }
+
+    /// An access to a register as an event, by each name; `element` of an array is a number, or `N`.
+    fn events(&self, register: &Register, element: &str, way: Way) -> Vec<String> {
+        let element = if register.count > 1 { format!(".{element}") } else { String::new() };
+        let event = |name: &String| format!("{name}.{}{element}.{}", register.name, way.name());
+        self.names.iter().map(event).collect()
+    }
+
+    /// The accesses that there are.
+    fn accesses(&self) -> impl Iterator<Item = (&'static Register, Way)> + use<> {
+        let both = |row: &'static Register| [(row, Way::Read, row.readable), (row, Way::Write, row.writable)];
+        let rows = self.table.rows.iter().flat_map(both);
+        rows.filter_map(|(row, way, reach)| (reach != 0).then_some((row, way)))
+    }
+
+    /// Whether an access is to be traced; of an array, to any of its elements.
+    fn wanted(&self, register: &Register, way: Way) -> bool {
+        (0..register.count).any(|index| wants(&self.events(register, &index.to_string(), way)))
+    }
+
+    /// Whether `pattern` can match one of its events, under any of its names.
+    fn knows(&self, pattern: &Pattern) -> bool {
+        self.accesses().any(|(row, way)| {
+            (0..row.count).any(|index| {
+                let events = self.events(row, &index.to_string(), way);
+                events.iter().any(|event| pattern.matches(event))
+            })
+        })
+    }
+}
+
+/// Where a device is in the host's memory.
+fn address<D: ?Sized>(device: &D) -> usize {
+    std::ptr::from_ref(device).cast::<u8>().addr()
+}
+
+/// From now on `device` is called `name`, until it is [forgotten](forget).
+pub(crate) fn remember<D: ?Sized + Device>(device: &D, name: &str) {
+    let known = Known::new(device, name);
+    DEVICES.write().unwrap_or_else(PoisonError::into_inner).insert(address(device), known);
+}
+
+/// There is no such device any more.
+pub(crate) fn forget<D: ?Sized + Device>(device: &D) {
+    DEVICES.write().unwrap_or_else(PoisonError::into_inner).remove(&address(device));
 }
 
 /// A register was read or is written: `bits` of it, of which `value` has or gets these.
@@ -163,16 +222,20 @@ pub(crate) fn register<D: ?Sized + Device>(
     value: u64,
     bits: u64,
 ) {
-    let Some(register) = device.table().rows.get(row) else { return };
-    let own = WITHIN.with_borrow(Clone::clone);
-    let names = names(device, own.as_deref().filter(|name| !name.is_empty()));
-    let element = if register.count > 1 { format!(".{index}") } else { String::new() };
-    let events: Vec<_> =
-        names.iter().map(|name| format!("{name}.{}{element}.{}", register.name, way.name())).collect();
-    if wants(&events) {
+    let devices = DEVICES.read().unwrap_or_else(PoisonError::into_inner);
+    let nameless;
+    let known = match devices.get(&address(device)) {
+        Some(known) => known,
+        None => {
+            nameless = Known::new(device, "");
+            &nameless
+        }
+    };
+    let Some(register) = known.table.rows.get(row) else { return };
+    if wants(&known.events(register, &index.to_string(), way)) {
         let element = if register.count > 1 { format!("[{index}]") } else { String::new() };
         let text = text(register, value, bits);
-        say(&format!("{:<5} {}.{}{element} = {text}", way.name(), names[0], register.name));
+        say(&format!("{:<5} {}.{}{element} = {text}", way.name(), known.names[0], register.name));
     }
 }
 
@@ -220,23 +283,28 @@ pub(crate) fn dma(name: &str, way: Way, at: u64, bytes: &[u8]) {
     say(&format!("dma   {name} {} {at:#x}+{:#x}: {}{more}", way.name(), bytes.len(), shown.join(" ")));
 }
 
-/// The end of a line from output `output` of `from` to pin `pin` of `to`: `sink`, with a tracer before it if that is
-/// wanted. Its event is `irq.TO.PIN`, and `irq.FROM.OUTPUT` as well.
+/// The end of a line from output `output` of `from` to pin `pin` of `to`: `sink`, with a tracer before it. Its event is
+/// `irq.TO.PIN`, and `irq.FROM.OUTPUT` as well.
 pub fn line(from: &str, output: &str, to: &str, pin: u32, sink: Arc<dyn Sink>) -> Arc<dyn Sink> {
-    if !is_on() || !wants(&[format!("irq.{to}.{pin}"), format!("irq.{from}.{output}")]) {
-        return sink;
-    }
-    Arc::new(Traced { text: format!("irq   {from}.{output} -> {to}.{pin}"), sink })
+    let events = [format!("irq.{to}.{pin}"), format!("irq.{from}.{output}")];
+    let traced = Arc::new(Traced { text: format!("irq   {from}.{output} -> {to}.{pin}"), events, sink });
+    let mut lines = LINES.write().unwrap_or_else(PoisonError::into_inner);
+    lines.retain(|line| line.strong_count() > 0);
+    lines.push(Arc::downgrade(&traced));
+    traced
 }
 
 struct Traced {
     text: String,
+    events: [String; 2],
     sink: Arc<dyn Sink>,
 }
 
 impl Sink for Traced {
     fn set(&self, pin: u32, level: bool) {
-        say(&format!("{} = {}", self.text, u8::from(level)));
+        if is_on() && wants(&self.events) {
+            say(&format!("{} = {}", self.text, u8::from(level)));
+        }
         self.sink.set(pin, level);
     }
 }
@@ -252,30 +320,45 @@ pub struct Event {
 
 /// The events of `device`'s registers, called `name`.
 pub fn events(name: &str, device: &dyn Device) -> Vec<Event> {
-    let rows = device.table().rows.iter();
-    let event = |row: &Register, way: Way| {
-        let reach = if way == Way::Read { row.readable } else { row.writable };
-        let element = if row.count > 1 { ".N" } else { "" };
-        (reach != 0).then(|| Event {
-            name: format!("{name}.{}{element}.{}", row.name, way.name()),
-            doc: row.doc.trim(),
-        })
+    let known = Known::new(device, name);
+    let event = |(row, way): (&'static Register, Way)| Event {
+        name: known.events(row, "N", way).swap_remove(0),
+        doc: row.doc.trim(),
     };
-    rows.flat_map(|row| [event(row, Way::Read), event(row, Way::Write)]).flatten().collect()
+    known.accesses().map(event).collect()
 }
 
 /// Whether `pattern` can match an event of `device` called `name`, under any of its names.
 pub fn knows(pattern: &Pattern, name: &str, device: &dyn Device) -> bool {
-    names(device, Some(name)).iter().any(|name| {
-        events(name, device).iter().any(|event| {
-            pattern.matches(&event.name) || {
-                let (before, after) = event.name.split_once(".N.").unwrap_or((&event.name, ""));
-                // An element's number is not known here: any will do.
-                !after.is_empty()
-                    && pattern.glob.strip_prefix(before).is_some_and(|rest| rest.starts_with('.'))
-            }
-        })
-    })
+    Known::new(device, name).knows(pattern)
+}
+
+/// Whether `pattern` can match an event of what is wired now. What is a wish for some of many may match none.
+pub fn exists(pattern: &Pattern) -> bool {
+    let devices = DEVICES.read().unwrap_or_else(PoisonError::into_inner);
+    pattern.glob.contains(['*', '?'])
+        || devices.values().any(|known| known.knows(pattern))
+        || others(&devices).iter().any(|event| pattern.matches(event))
+}
+
+/// The events of DMA and lines of what is wired now.
+fn others(devices: &BTreeMap<usize, Known>) -> BTreeSet<String> {
+    let lines = LINES.read().unwrap_or_else(PoisonError::into_inner);
+    let dma = devices.values().flat_map(|known| {
+        [Way::Read, Way::Write].map(|way| format!("dma.{}.{}", known.names[0], way.name()))
+    });
+    lines.iter().filter_map(Weak::upgrade).flat_map(|line| line.events.clone()).chain(dma).collect()
+}
+
+/// Every event of what is wired now, by name, and whether it is traced; the elements of an array are one, `N`.
+pub fn states() -> BTreeMap<String, bool> {
+    let devices = DEVICES.read().unwrap_or_else(PoisonError::into_inner);
+    let registers = devices.values().flat_map(|known| {
+        let state = |(row, way)| (known.events(row, "N", way).swap_remove(0), known.wanted(row, way));
+        known.accesses().map(state).collect::<Vec<_>>()
+    });
+    let others = others(&devices).into_iter().map(|event| (event.clone(), wants(&[event])));
+    registers.chain(others).collect()
 }
 
 #[cfg(test)]

@@ -134,7 +134,7 @@ fn accesses_lines_and_dma_are_traced_by_name() {
     let wiring = Wiring { name: "big0".into(), memory: Dma::new(&space), ..Wiring::default() };
     device.wire(wiring).unwrap();
     let end = |pin| trace::line("big0", "irq", "plic", pin, device.clone());
-    let quiet = Line::new(end(3), 3);
+    let early = Line::new(end(3), 3);
     let said = Arc::new(Mutex::new(vec![]));
     let ears = said.clone();
     trace::say_to(move |line| ears.lock().unwrap().push(line.to_owned()));
@@ -147,7 +147,7 @@ fn accesses_lines_and_dma_are_traced_by_name() {
     assert_eq!((device.read(8, 2), device.read(0, 4)), (Ok(0x0302), Ok(0x0403_0201)));
     device.write(2, 1, 0xab).unwrap();
     device.read(0xc, 1).unwrap();
-    for line in [&quiet, &Line::new(end(4), 4), &Line::new(end(5), 5)] {
+    for line in [&early, &Line::new(end(4), 4), &Line::new(end(5), 5)] {
         line.set(true);
         line.set(true);
     }
@@ -162,8 +162,43 @@ fn accesses_lines_and_dma_are_traced_by_name() {
         "read  big0.seen = 0x0203 { LOW=much HIGH=0 KEPT=1 }",
         "write big0.word = 0x0000ab00 (bits 15:8)",
         "read  big0.array[1] = 0x00",
+        "irq   big0.irq -> plic.3 = 1",
         "irq   big0.irq -> plic.5 = 1",
         "dma   big0 write 0x8000+0x11: ab ab ab ab ab ab ab ab ab ab ab ab ab ab ab ab ...",
     ];
+    assert_eq!(std::mem::take(&mut *said.lock().unwrap()), lines);
+
+    // One by one, while it runs; the elements of an array have one state.
+    let change = |pattern: &str| trace::change(trace::Pattern::new(pattern));
+    let on = || {
+        let states = trace::states().into_iter();
+        states.filter(|(_, on)| *on).map(|(event, _)| event).collect::<Vec<_>>()
+    };
+    change("big0.array.1");
+    change("irq.big0");
+    assert_eq!(on(), ["big0.array.N.read", "irq.big0.irq"]);
+    for element in [0xc, 0xe] {
+        device.read(element, 1).unwrap();
+    }
+    early.set(false);
+    change("-irq.big0");
+    early.set(true);
+    assert_eq!(on(), ["big0.array.N.read"]);
+    change("dma.big0.read");
+    assert_eq!(on()[1..], ["dma.big0.read"]);
+    device.with(|d| d.memory.read(0x8000, &mut [0]).unwrap());
+    change("-big0.array.1");
+    device.read(0xc, 1).unwrap();
+    change("-*");
+    assert!(!trace::is_on() && on().is_empty());
+    let lines =
+        ["read  big0.array[1] = 0x00", "irq   big0.irq -> plic.3 = 0", "dma   big0 read 0x8000+0x1: ab"];
     assert_eq!(*said.lock().unwrap(), lines);
+    for name in ["big0.array", "test.big", "irq.plic.3", "dma", "nope*"] {
+        assert!(trace::exists(&trace::Pattern::new(name)), "{name}");
+    }
+    for name in ["big0.arra", "big1", "irq.plic.5", "dma.big1.read"] {
+        assert!(!trace::exists(&trace::Pattern::new(name)), "{name}");
+    }
+    drop(device);
 }

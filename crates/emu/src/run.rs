@@ -91,6 +91,7 @@ struct Around {
     outbox: Mutex<Sender<Message>>,
     chardevs: Vec<(String, String)>,
     disks: String,
+    log: watching::Writer,
 }
 
 impl Around {
@@ -120,6 +121,10 @@ impl Outside for Around {
     fn disks(&self) -> String {
         self.disks.clone()
     }
+
+    fn log_to(&self, path: &str) -> Result<(), String> {
+        watching::redirect(&self.log, path)
+    }
 }
 
 fn prepare(config: &Config) -> Result<Running<'_>, Outcome> {
@@ -132,7 +137,7 @@ fn prepare(config: &Config) -> Result<Running<'_>, Outcome> {
         if config.accel.single_thread {
             report(config, "info: thread=single: each hart has a host thread of its own here");
         }
-        let trace = watching::begin(config, &mut host, &assembled)?;
+        let (trace, log) = watching::begin(config, &mut host, &assembled)?;
         let (outbox, inbox) = mpsc::channel();
         forward_host_events(&mut host, outbox.clone())?;
         let spec = &assembled.checked.spec;
@@ -140,7 +145,8 @@ fn prepare(config: &Config) -> Result<Running<'_>, Outcome> {
         let ends = ends(config, &host, &disks, spec, outbox.clone())?;
 
         let chardevs = host.backends.infos().into_iter().map(|info| (info.id, info.filename)).collect();
-        let around = Around { outbox: Mutex::new(outbox), chardevs, disks: disks::info(config, spec) };
+        let disks = disks::info(config, spec);
+        let around = Around { outbox: Mutex::new(outbox), chardevs, disks, log };
         let built = Built::new(config, assembled, &ends, trace, Box::new(around))?;
         let control = &built.control;
         if config.log.items.contains(&LogItem::Page) {

@@ -16,13 +16,18 @@ use hartwright_mem::{AddressSpace, Kind};
 
 use crate::{Assembled, Config, Failure, Host, LogItem, Outcome, host::report};
 
-type Writer = Arc<Mutex<Box<dyn Write + Send>>>;
+/// Where the log goes; clones are the same.
+pub(crate) type Writer = Arc<Mutex<Box<dyn Write + Send>>>;
 
-/// Has everybody write what was asked for.
+/// Has everybody write what was asked for; gives what the harts do, and where the log goes.
 ///
 /// # Errors
 /// The file of `-trace` cannot be made.
-pub(crate) fn begin(config: &Config, host: &mut Host, assembled: &Assembled) -> Result<Trace, Outcome> {
+pub(crate) fn begin(
+    config: &Config,
+    host: &mut Host,
+    assembled: &Assembled,
+) -> Result<(Trace, Writer), Outcome> {
     let log_file: Writer = Arc::new(Mutex::new(std::mem::replace(&mut host.log, Box::new(io::sink()))));
     let trace = Trace::default();
     let (lines, texts) = (log_file.clone(), log_file.clone());
@@ -47,8 +52,19 @@ pub(crate) fn begin(config: &Config, host: &mut Host, assembled: &Assembled) -> 
     }
     trace.set_mask(harts);
     log::enable(devices);
-    events(config, assembled, log_file)?;
-    Ok(trace)
+    events(config, assembled, log_file.clone())?;
+    Ok((trace, log_file))
+}
+
+/// Has the log go to the file at `path`, in which `%d` is this process's number.
+///
+/// # Errors
+/// The path, and why it cannot be written.
+pub(crate) fn redirect(log: &Writer, path: &str) -> Result<(), String> {
+    let file = File::create(path.replace("%d", &std::process::id().to_string()))
+        .map_err(|error| format!("{path}: {}", reason(&error)))?;
+    *log.lock().unwrap_or_else(PoisonError::into_inner) = Box::new(file);
+    Ok(())
 }
 
 fn write(writer: &Writer, text: &str) {

@@ -5,7 +5,10 @@ use crate::{
     memory::{dump, print, save, sum},
     session::find,
 };
-use hartwright_device::log;
+use hartwright_device::{
+    log,
+    trace::{self, Pattern},
+};
 use hartwright_exec::Tracing;
 
 use Arg::{Expr, Flag, OptionalWord, Rest, Word};
@@ -18,6 +21,7 @@ pub const COMMANDS: &[Command] = &[
     row(&["help", "?"], &[Rest], "[cmd]", "show the help", help),
     row(&["info"], &[Rest], "[subcommand]", "show various information about the system state", info),
     row(&["log"], &[Word], "item1[,...]", "activate logging of the specified items", set_log),
+    row(&["logfile"], &[Word], "filename", "output logs to 'filename'", log_file),
     row(&["memsave"], &[Expr, Expr, Word], "addr size file", "save to disk virtual memory dump starting at 'addr' of size 'size'", |s, a| save(s, a, false)),
     row(&["pmemsave"], &[Expr, Expr, Word], "addr size file", "save to disk physical memory dump starting at 'addr' of size 'size'", |s, a| save(s, a, true)),
     row(&["print", "p"], &[Arg::Format, Expr], "/fmt expr", "print expression value (use $reg for CPU register access)", print),
@@ -26,6 +30,7 @@ pub const COMMANDS: &[Command] = &[
     row(&["sum"], &[Expr, Expr], "addr size", "compute the checksum of a memory region", sum),
     row(&["system_powerdown"], &[], "", "send system power down event", |s, _| s.control.outside.power_down().map_err(Failed::new)),
     row(&["system_reset"], &[], "", "reset the system", |s, _| { s.control.outside.reset(); Ok(()) }),
+    row(&["trace-event"], &[Word, Word], "name on|off", "changes status of a specific trace event (name: event name, its first parts, or a pattern; all is every event)", trace_event),
     row(&["x"], &[Arg::Format, Expr], "/fmt addr", "virtual memory dump starting at 'addr'", |s, a| dump(s, a, false)),
     row(&["xp"], &[Arg::Format, Expr], "/fmt addr", "physical memory dump starting at 'addr'", |s, a| dump(s, a, true)),
 ];
@@ -42,6 +47,7 @@ pub(crate) const INFO_ROWS: &[Command] = &[
     row(&["qtree"], &[], "", "show device tree", crate::info::qtree),
     row(&["registers"], &[Flag('a'), OptionalWord], "[-a|vcpu]", "show the cpu registers (-a: show register info for all cpus; vcpu: specific vCPU to query; show the current CPU's registers if no argument is specified)", crate::info::registers),
     row(&["status"], &[], "", "show the current VM status (running|paused)", crate::info::status),
+    row(&["trace-events"], &[OptionalWord], "[name]", "show available trace-events & their state (name: event name pattern)", crate::info::trace_events),
     row(&["version"], &[], "", "show the version of the emulator", crate::info::version),
 ];
 
@@ -99,6 +105,7 @@ const LOG_ITEMS: &[(&str, Sayer, u32, &str)] = &[
     ("int", Sayer::Harts, Tracing::INT.0, "show interrupts/exceptions in short format"),
     ("exec", Sayer::Harts, Tracing::EXEC.0, "show trace before each executed block (lots of logs)"),
     ("cpu", Sayer::Harts, Tracing::CPU.0, "show CPU registers before entering a block (lots of logs)"),
+    ("mmu", Sayer::Harts, Tracing::MMU.0, "log MMU-related activities"),
     ("unimp", Sayer::Devices, log::UNIMP, "log unimplemented functionality"),
     ("guest_errors", Sayer::Devices, log::GUEST_ERRORS, "log when the guest OS does something invalid"),
 ];
@@ -110,19 +117,29 @@ enum Sayer {
 }
 
 fn set_log(session: &mut Session, args: &Args) -> Result<(), Failed> {
-    let (mut harts, mut devices) = (0, 0);
+    let (mut harts, mut devices, mut events) = (0, 0, vec![]);
     for word in args.words.concat().split(',').filter(|word| *word != "none") {
         match LOG_ITEMS.iter().find(|(name, ..)| *name == word) {
             Some((_, Sayer::Harts, bit, _)) => harts |= bit,
             Some((_, Sayer::Devices, bit, _)) => devices |= bit,
-            None => {
-                log_items(session);
-                return Ok(());
-            }
+            None => match word.strip_prefix("trace:") {
+                Some("help") => return crate::info::trace_events(session, &Args::default()),
+                Some(pattern) => events.push(Pattern::new(pattern)),
+                None => {
+                    log_items(session);
+                    return Ok(());
+                }
+            },
         }
     }
     session.control.trace.set_mask(harts);
     log::enable(devices);
+    for pattern in events {
+        if !trace::exists(&pattern) {
+            session.say(format_args!("warning: trace event '{}' does not exist", pattern.text()));
+        }
+        trace::change(pattern);
+    }
     Ok(())
 }
 
@@ -132,4 +149,27 @@ fn log_items(session: &mut Session) {
     for (name, _, _, what) in LOG_ITEMS {
         session.say(format_args!("{name:<15} {what}"));
     }
+    session.say(format_args!("{:<15} {}", "trace:PATTERN", "enable trace events"));
+    session.say("\nUse \"log trace:help\" to get a list of trace events.\n");
+}
+
+fn log_file(session: &mut Session, args: &Args) -> Result<(), Failed> {
+    let path = args.words.concat();
+    session.control.outside.log_to(&path).map_err(|why| Failed::new(format!("Error opening logfile {why}")))
+}
+
+fn trace_event(_: &mut Session, args: &Args) -> Result<(), Failed> {
+    let [name, state] = &args.words[..] else { return Ok(()) };
+    let sign = match state.as_str() {
+        "on" => "",
+        "off" => "-",
+        _ => return Err(Failed::usage("Expected 'on' or 'off'")),
+    };
+    let name = if name == "all" { "*" } else { name };
+    let pattern = Pattern::new(&format!("{sign}{name}"));
+    if !trace::exists(&pattern) {
+        return Err(Failed::new(format!("unknown event \"{name}\"")));
+    }
+    trace::change(pattern);
+    Ok(())
 }

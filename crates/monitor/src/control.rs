@@ -96,6 +96,13 @@ pub trait Outside: Send + Sync {
     fn chardevs(&self) -> Vec<(String, String)>;
     /// The disks, as `info block` shows them.
     fn disks(&self) -> String;
+    /// Has the log go to the file at `path` from now on, of which nothing is left that was there.
+    ///
+    /// # Errors
+    /// Why it cannot be written, in the host's words.
+    fn log_to(&self, path: &str) -> Result<(), String> {
+        Err(format!("{path}: nothing is logged here"))
+    }
 }
 
 /// The ear that harts are made with, before there is a [`Control`] to hear.

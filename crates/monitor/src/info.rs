@@ -1,6 +1,7 @@
 //! What `info` shows.
 
 use crate::{Args, Command, Failed, Session, commands::INFO_ROWS};
+use hartwright_device::trace::{self, Pattern};
 use hartwright_mem::{Kind, Region};
 use hartwright_objects::{BASES, Node, Value};
 
@@ -150,6 +151,20 @@ fn device(session: &mut Session, node: &Node, indent: usize) {
         session.say(format_args!("{:inner$}  type {}", "", card.class().bus.unwrap_or_default()));
     }
     cards.iter().for_each(|card| device(session, card, inner + 2));
+}
+
+pub(crate) fn trace_events(session: &mut Session, args: &Args) -> Done {
+    let name = args.words.first().map_or("*", String::as_str);
+    let pattern = Pattern::new(name);
+    let mut states = trace::states();
+    states.retain(|event, _| pattern.matches(event));
+    if states.is_empty() && !trace::exists(&pattern) {
+        return Err(Failed::new(format!("unknown event \"{name}\"")));
+    }
+    for (event, on) in states {
+        session.say(format_args!("{event} : state {}", u8::from(on)));
+    }
+    Ok(())
 }
 
 /// Whether it plugs into the machine: a device, and not a CPU.
