@@ -6,6 +6,7 @@ pub mod bench;
 pub mod cache;
 pub mod debian;
 pub mod examples;
+pub mod fuzz;
 pub mod guests;
 pub mod initramfs;
 pub mod install;

@@ -3,7 +3,7 @@
 
 use anyhow::{Result, bail};
 use std::{path::Path, process::ExitCode};
-use xtask::{bench, guests, install, mutants, suites};
+use xtask::{bench, fuzz, guests, install, mutants, suites};
 
 /// One thing that `cargo xtask` can do.
 struct Chore {
@@ -23,6 +23,7 @@ const CHORES: &[Chore] = &[
     Chore { name: "docs",    usage: "",                          about: "write docs/devices from the devices' tables",     more: || Ok(String::new()),       run: docs },
     Chore { name: "install", usage: "--prefix DIR",              about: "build, and install below DIR",                   more: || Ok(String::new()),       run: install },
     Chore { name: "mutants", usage: "[WORD...]",                 about: "make mistakes on purpose: does a test notice",   more: || Ok(String::new()),       run: mutants },
+    Chore { name: "fuzz",    usage: "[--minutes N] [TARGET...]", about: "give targets any bytes, for so long each",         more: fuzz::list,                 run: fuzz },
     Chore { name: "bench",   usage: "[--rounds N] [PROGRAM...]", about: "time guest programs against QEMU, round by round", more: || Ok(bench::list()),     run: bench },
 ];
 
@@ -111,6 +112,19 @@ fn install(words: &[String]) -> Result<bool> {
 fn mutants(words: &[String]) -> Result<bool> {
     let tally = mutants::run(only_names(words)?)?;
     Ok(tally.caught == tally.all)
+}
+
+fn fuzz(words: &[String]) -> Result<bool> {
+    let (minutes, names) = match words {
+        [flag, minutes, names @ ..] if flag == "--minutes" => match minutes.parse() {
+            Ok(minutes @ 1..=1440) => (minutes, names),
+            _ => bail!("--minutes {minutes}: it wants a number from 1 to 1440"),
+        },
+        names => (1, names),
+    };
+    let tallies = fuzz::run(only_names(names)?, minutes)?;
+    print!("\n{}", fuzz::table(&tallies));
+    Ok(tallies.iter().all(fuzz::Tally::holds))
 }
 
 fn bench(words: &[String]) -> Result<bool> {

@@ -1,6 +1,6 @@
 //! `cargo xtask test`: everything that must hold, suite after suite, with time and counts.
 
-use crate::{battery, cargo, debian, examples, guests, mutants, programs, target, workspace};
+use crate::{battery, cargo, debian, examples, fuzz, guests, mutants, programs, target, workspace};
 use anyhow::{Context, Result, bail, ensure};
 use std::{
     fs,
@@ -45,12 +45,15 @@ const SUITES: &[Suite] = &[
     Suite { name: "firmware", about: "firmware builds to the bytes that are committed",          full: false, run: firmware },
     Suite { name: "deny",     about: "licences, bans and sources of what we depend on",          full: false, run: deny },
     Suite { name: "mutants",  about: "mistakes made on purpose: is each noticed by a test",        full: true,  run: run_mutants },
+    Suite { name: "fuzz",     about: "a minute of any bytes for each fuzz target",                  full: true,  run: run_fuzz },
     Suite { name: "peer",     about: "the whole-machine tests against QEMU: are the tests true", full: true,  run: peer },
 ];
 
 /// Debian packages, each with a program or a file that tells whether it is there.
 const PACKAGES: &[(&str, &str)] = &[
     ("gcc", "cc"),
+    // libFuzzer, which the fuzz targets are driven by, is C++.
+    ("g++", "c++"),
     // softfloat-wrapper, our second opinion about floating point, is C that cmake builds.
     ("cmake", "cmake"),
     ("gcc-riscv64-linux-gnu", "riscv64-linux-gnu-gcc"),
@@ -187,6 +190,13 @@ fn run_battery(full: bool) -> Result<Count> {
 fn run_mutants(_: bool) -> Result<Count> {
     let mutants::Tally { caught, all } = mutants::run(&[])?;
     Ok(Count { passed: caught, failed: all - caught, note: format!("{caught} of {all} mutants are caught") })
+}
+
+fn run_fuzz(_: bool) -> Result<Count> {
+    let tallies = fuzz::run(&[], 1)?;
+    let failed = tallies.iter().filter(|tally| !tally.holds()).count();
+    print!("\n{}", fuzz::table(&tallies));
+    Ok(Count { passed: tallies.len() - failed, failed, note: fuzz::totals(&tallies) })
 }
 
 fn doctests(_: bool) -> Result<Count> {

@@ -36,7 +36,7 @@ const LAYERS: [&str; 25] = [
 ];
 
 /// Packages beside the layers, which nothing in the layers may depend on.
-const BESIDE: [&str; 2] = ["hartwright-tests", "xtask"];
+const BESIDE: [&str; 3] = ["hartwright-fuzz", "hartwright-tests", "xtask"];
 
 /// Crates that may hold unsafe code, by folder, each with its reason.
 const UNSAFE: [(&str, &str); 3] = [

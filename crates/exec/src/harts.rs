@@ -75,6 +75,8 @@ enum Request {
     Pause(Sender<()>),
     /// Does one instruction, then pauses.
     Step,
+    /// Runs at most so many blocks, then pauses.
+    Some(u64, Sender<()>),
     Quit,
 }
 
@@ -150,6 +152,15 @@ impl Harts {
     /// Has a paused hart do one instruction, breakpoint or not; the listener hears when it did. Interrupts wait.
     pub fn step(&self, hart: usize) {
         self.links[hart].send(Request::Step);
+    }
+
+    /// Has a paused hart run at most `blocks` blocks and pause again, and returns when it did. It does fewer if it
+    /// waits, stops by itself, or its environment has it rest: a run of any program that comes to an end.
+    pub fn run_some(&self, hart: usize, blocks: u64) {
+        let (done, all_done) = mpsc::channel();
+        self.links[hart].send(Request::Some(blocks, done));
+        // An error says that the hart is gone, which is an end too.
+        let _ = all_done.recv();
     }
 
     /// Looks into a hart between two instructions. `None` if its thread is gone.
@@ -296,6 +307,14 @@ impl<'c, W: Width> Thread<'_, 'c, W> {
                 let hit = self.core.hart.take_watch_hit();
                 self.stop(hit.map_or(Reason::Step, Reason::Watch));
             }
+            Request::Some(blocks, done) => {
+                self.running = true;
+                (0..blocks).take_while(|_| self.running && self.block()).count();
+                self.running = false;
+                self.environment(|environment, hart| environment.rest(hart));
+                // As above.
+                let _ = done.send(());
+            }
             Request::Quit => return false,
         }
         true
@@ -343,6 +362,33 @@ impl<'c, W: Width> Thread<'_, 'c, W> {
                 return;
             }
         }
+    }
+
+    /// Runs one block as [`run`](Self::run) does; `false` if the hart is to rest.
+    fn block(&mut self) -> bool {
+        let (core, trace) = (self.core, &self.around.trace);
+        let hart = &core.hart;
+        hart.port().heed();
+        if self.environment(|environment, hart| environment.heed(hart)) == Some(false)
+            || self.waits && !hart.wakes()
+        {
+            return false;
+        }
+        self.waits = false;
+        core.interrupt(trace);
+        self.cache.single(hart.watches());
+        self.cache.follow_triggers(hart);
+        if self.cache.breakpoints.contains(&hart.pc()) {
+            self.stop(Reason::Breakpoint);
+            return false;
+        }
+        let ended = core.run_carefully(&mut self.cache, trace);
+        if matches!(ended, Ended::Waiting | Ended::Called) {
+            self.pause(ended);
+        } else if let Some(addr) = hart.take_watch_hit() {
+            self.stop(Reason::Watch(addr));
+        }
+        true
     }
 
     /// Does what the instruction that ended so asks for.

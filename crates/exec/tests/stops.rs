@@ -115,3 +115,15 @@ fn when_harts_are_paused_their_environment_knows() {
         assert!(slow.rests.load(Ordering::SeqCst));
     }
 }
+
+#[test]
+fn some_blocks_of_a_loop_without_end_do_end() {
+    const COUNT: u32 = 0x0015_0513; // addi a0, a0, 1
+    const BACK: u32 = 0xffdf_f06f; // j .-4
+    let (harts, _told) = hart(&[COUNT, BACK]);
+    harts.run_some(0, 50);
+    assert_eq!(harts.with(0, |hart| hart.x(10)), Some(50));
+    let (harts, _told) = hart(&[NOP, WFI, NOP]);
+    harts.run_some(0, 50);
+    assert_eq!(harts.with(0, |hart| (hart.pc(), hart.waits())), Some((RAM + 8, true)));
+}

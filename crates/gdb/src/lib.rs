@@ -13,7 +13,7 @@ mod points;
 mod server;
 mod target;
 
-pub use server::start;
+pub use server::{Server, start};
 
 #[cfg(test)]
 mod real;

@@ -24,7 +24,12 @@ use std::{sync::Arc, thread as threads};
 /// # Errors
 /// The host gives no thread.
 pub fn start(port: CharPort, control: Arc<Control>) -> Result<(), String> {
-    let serve = move || Server::new(port, control).serve();
+    let serve = move || {
+        let mut server = Server::new(port, control);
+        loop {
+            server.turn();
+        }
+    };
     let thread = threads::Builder::new().name("gdb".into()).spawn(serve);
     thread.map(drop).map_err(|e| format!("the host gives the debugger's server no thread: {e}"))
 }
@@ -50,7 +55,8 @@ impl Connection for Wire {
     }
 }
 
-struct Server {
+/// Who serves the debuggers at a port, one after the other.
+pub struct Server {
     port: CharPort,
     mail: Arc<Mailbox<News>>,
     machine: Machine,
@@ -62,7 +68,8 @@ struct Server {
 }
 
 impl Server {
-    fn new(port: CharPort, control: Arc<Control>) -> Self {
+    /// A server at `port` for the machine that `control` controls.
+    pub fn new(port: CharPort, control: Arc<Control>) -> Self {
         let mail = Arc::new(Mailbox::default());
         let ear = mail.clone();
         control.listen(move |news| ear.post(news));
@@ -71,22 +78,22 @@ impl Server {
         Server { port, mail, machine, framer: Framer::default(), stub: None, acknowledges: true }
     }
 
-    fn serve(mut self) {
-        loop {
-            let news = self.mail.wait();
-            news.into_iter().for_each(|news| self.hear(news));
-            while let Some(byte) = self.port.read() {
-                match self.framer.push(byte) {
-                    None => {}
-                    Some(Packet::Interrupt) => self.feed(&[0x03]),
-                    Some(Packet::Payload(payload)) => self.packet(&payload),
-                    Some(Packet::Damaged) => self.write(b"-"),
-                }
+    /// Waits for news of the machine, or of the port, and serves what there is. Answers for which the port has no
+    /// room are waited for.
+    pub fn turn(&mut self) {
+        let news = self.mail.wait();
+        news.into_iter().for_each(|news| self.hear(news));
+        while let Some(byte) = self.port.read() {
+            match self.framer.push(byte) {
+                None => {}
+                Some(Packet::Interrupt) => self.feed(&[0x03]),
+                Some(Packet::Payload(payload)) => self.packet(&payload),
+                Some(Packet::Damaged) => self.write(b"-"),
             }
-            if !self.port.connected() && self.stub.take().is_some() {
-                self.framer = Framer::default();
-                self.machine.forget();
-            }
+        }
+        if !self.port.connected() && self.stub.take().is_some() {
+            self.framer = Framer::default();
+            self.machine.forget();
         }
     }
 

@@ -39,7 +39,12 @@ pub fn read_unpacked(path: &Path, limit: u64) -> Result<Vec<u8>, Error> {
     unpack(read(path, limit)?, limit)
 }
 
-pub(crate) fn unpack(bytes: Vec<u8>, limit: u64) -> Result<Vec<u8>, Error> {
+/// `bytes` as they are, or unpacked if they are gzip- or zstd-compressed; `limit` is for what comes out.
+///
+/// # Errors
+///
+/// [`Error::Unpack`] or [`Error::TooLarge`].
+pub fn unpack(bytes: Vec<u8>, limit: u64) -> Result<Vec<u8>, Error> {
     if bytes.starts_with(GZIP) {
         drain("gzip", flate2::read::MultiGzDecoder::new(&bytes[..]), limit)
     } else if bytes.starts_with(ZSTD) {

@@ -14,7 +14,7 @@ mod layout;
 mod symbols;
 
 pub use error::Error;
-pub use file::{read, read_unpacked};
+pub use file::{read, read_unpacked, unpack};
 pub use firmware::{Bios, Firmware, NotFound, data_file, find_firmware, guests_cache};
 pub use image::{Class, Format, Image, Segment};
 pub use layout::{Layout, Part, Place, Role};

@@ -2,7 +2,7 @@
 
 use crate::{
     MachineSpec, Parameter, Problem,
-    files::open,
+    files::{Open, open},
     read::{Read, read},
 };
 use hartwright_isa::cpu::Target;
@@ -275,13 +275,13 @@ pub fn is_file(name: &str) -> bool {
 }
 
 /// The file `name` and those that it names.
-fn read_file(name: &str, options: &Options) -> Result<Read, String> {
+fn read_file(open: Open<'_>, name: &str, options: &Options) -> Result<Read, String> {
     let text = open(name).map_err(|why| format!("could not load machine '{name}': {why}"))?;
-    Ok(read(&open, name, &text, options))
+    Ok(read(open, name, &text, options))
 }
 
 fn from_file(name: &str, options: &Options) -> Result<Chosen, String> {
-    let read = read_file(name, options)?;
+    let read = read_file(&open, name, options)?;
     let mut spec = match read.spec {
         Some(spec) if read.problems.is_empty() => spec,
         _ => return Err(lines(&read.problems)),
@@ -308,7 +308,7 @@ fn lines(problems: &[Problem]) -> String {
 /// # Errors
 /// The file cannot be read, or what is wrong with it.
 pub fn parameters(file: &str) -> Result<Vec<Parameter>, String> {
-    let read = read_file(file, &Options::default())?;
+    let read = read_file(&open, file, &Options::default())?;
     // Those without a default are a problem to who runs the machine, not to who asks what there is.
     if read.parameters.is_empty() && !read.problems.is_empty() {
         return Err(lines(&read.problems));
@@ -321,7 +321,20 @@ pub fn parameters(file: &str) -> Result<Vec<Parameter>, String> {
 /// # Errors
 /// All that is wrong with it, by file and line; at least one text.
 pub fn inspect(file: &str, options: &Options, registry: &Registry) -> Result<MachineSpec, Vec<String>> {
-    let read = read_file(file, options).map_err(|why| vec![why])?;
+    inspect_with(&open, file, options, registry)
+}
+
+/// [`inspect`], with `open` to give the text of a file by its name, or why there is none.
+///
+/// # Errors
+/// As [`inspect`].
+pub fn inspect_with(
+    open: Open<'_>,
+    file: &str,
+    options: &Options,
+    registry: &Registry,
+) -> Result<MachineSpec, Vec<String>> {
+    let read = read_file(open, file, options).map_err(|why| vec![why])?;
     let mut problems = read.problems;
     // What is misspelled and can be left out does not hide what makes no sense.
     match read.spec.map(|spec| spec.check(registry, &Globals::new())) {

@@ -34,7 +34,7 @@ const SYNTAX: &[(&str, &str)] = &[
 const ROWS: &str = "a row is KEY = VALUE, a table [NAME], one of several [[NAME]], and # begins a comment";
 
 /// The text of a file by its path, or why there is none.
-pub(crate) type Open<'a> = &'a dyn Fn(&str) -> Result<String, String>;
+pub type Open<'a> = &'a dyn Fn(&str) -> Result<String, String>;
 
 /// The text of the machine file at `path`.
 ///

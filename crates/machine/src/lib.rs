@@ -31,11 +31,13 @@ mod write;
 mod tests;
 
 pub use boards::{
-    BOARDS, Board, Chosen, Filled, Options, Specified, boards, choose, inspect, is_file, parameters,
+    BOARDS, Board, Chosen, Filled, Options, Specified, boards, choose, inspect, inspect_with, is_file,
+    parameters,
 };
 pub use boot::{BootOptions, Plan, plan};
 pub use build::{Frame, Machine, Outside};
 pub use check::Checked;
+pub use files::Open;
 #[doc(hidden)]
 pub use hartwright_objects as objects;
 #[doc(hidden)]

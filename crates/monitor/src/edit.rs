@@ -9,7 +9,7 @@ const LONGEST: usize = 4095;
 
 /// A line editor behind a terminal that knows CSI sequences.
 #[derive(Debug, Default)]
-pub(crate) struct Editor {
+pub struct Editor {
     line: Vec<char>,
     cursor: usize,
     history: Vec<String>,
@@ -24,7 +24,7 @@ pub(crate) const PROMPT: &str = "(qemu) ";
 
 impl Editor {
     /// Takes a byte. Adds what the terminal is to show to `out`; gives the line if it is complete.
-    pub(crate) fn key(&mut self, byte: u8, out: &mut String) -> Option<String> {
+    pub fn key(&mut self, byte: u8, out: &mut String) -> Option<String> {
         let newline_of_pair = std::mem::replace(&mut self.after_return, byte == b'\r') && byte == b'\n';
         if newline_of_pair {
             return None;
@@ -55,7 +55,7 @@ impl Editor {
     }
 
     /// The prompt, and what is typed already.
-    pub(crate) fn prompt(&self) -> String {
+    pub fn prompt(&self) -> String {
         PROMPT.to_owned() + &self.line.iter().collect::<String>()
     }
 

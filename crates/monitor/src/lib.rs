@@ -29,6 +29,7 @@ pub use args::{Arg, Args, Format};
 pub use commands::COMMANDS;
 pub use console::start;
 pub use control::{Control, Go, News, Outside, Parts, RunState, Stops};
+pub use edit::Editor;
 pub use info::INFO;
 pub use mailbox::Mailbox;
 pub use physical::{read_physical, write_physical};

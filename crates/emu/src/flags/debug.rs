@@ -1,8 +1,8 @@
 //! Seeing what happens inside: the log and the debugger.
 
-use std::ops::RangeInclusive;
+use std::{ops::RangeInclusive, path::Path};
 
-use hartwright_backend::{reason, spec::Place};
+use hartwright_backend::spec::Place;
 use hartwright_device::trace::Pattern;
 
 use super::{Complete, FLAG, Flag};
@@ -152,6 +152,9 @@ fn log(asked: &mut Asked, arg: &Argument) -> Result<(), Outcome> {
     Ok(())
 }
 
+/// The largest file of `-trace events=`, in bytes: all events there are make a few thousand.
+const LARGEST: u64 = 1 << 20;
+
 fn trace(asked: &mut Asked, arg: &Argument) -> Result<(), Outcome> {
     if matches!(&*arg.text, "help" | "?") {
         return Err(Outcome::print(catalogue::events()));
@@ -161,8 +164,9 @@ fn trace(asked: &mut Asked, arg: &Argument) -> Result<(), Outcome> {
         match (key.as_str(), value.as_str()) {
             ("enable", pattern) => asked.traces.push(arg.said(Pattern::new(pattern))),
             ("events", file) => {
-                let text = std::fs::read_to_string(file)
-                    .map_err(|error| arg.refuse(format!("{file}: {}", reason(&error))))?;
+                let bytes = hartwright_loader::read(Path::new(file), LARGEST)
+                    .map_err(|why| arg.refuse(format!("{file}: {why}")))?;
+                let text = String::from_utf8_lossy(&bytes);
                 asked.traces.extend(Pattern::lines(&text).map(|pattern| arg.said(pattern)));
             }
             ("file", file) => asked.trace_file = Some(file.into()),
