@@ -26,6 +26,9 @@ impl Outside for Nobody {
     fn chardevs(&self) -> Vec<(String, String)> {
         vec![("serial0".into(), "null".into())]
     }
+    fn disks(&self) -> String {
+        String::new()
+    }
 }
 
 /// The machine of a command line without firmware, at rest; what it says goes nowhere.
