@@ -25,7 +25,7 @@ use std::{
 /// The unit of addresses; a disk is whole sectors.
 pub const SECTOR: u64 = 512;
 /// What is written at once where zeroes must be written out.
-const ZEROES: usize = 1 << 20;
+const ZEROES: u64 = 1 << 20;
 
 /// How an image behaves; the table above says what the cache modes mean.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -179,22 +179,35 @@ impl Image {
         self.access.resize_grow(self.bytes, PreallocateMode::None)
     }
 
+    /// Whole clusters are marked; what is left at both ends is written out.
     fn zero(&mut self, offset: u64, len: u64, unmap: bool) -> io::Result<()> {
-        let done = if unmap {
-            self.access.discard_to_zero(offset, len)
-        } else {
-            self.access.write_zeroes(offset, len)
-        };
-        if supported(done)? {
-            return Ok(());
+        let end = offset + len;
+        let cluster = self.access.inner().zero_granularity().unwrap_or(1);
+        let (first, last) = (offset.next_multiple_of(cluster), end / cluster * cluster);
+        if first >= last {
+            return self.write_zeroes_out(offset, end);
         }
+        let done = if unmap {
+            self.access.discard_to_zero(first, last - first)
+        } else {
+            self.access.write_zeroes(first, last - first)
+        };
         // Version 2 of qcow2 knows no zero clusters, and not every file system can punch holes.
-        let zeroes = vec![0; ZEROES.min(len as usize)];
-        let mut at = offset;
-        while at < offset + len {
-            let n = (offset + len - at).min(ZEROES as u64);
-            self.access.write(&zeroes[..n as usize], at)?;
-            at += n;
+        if !supported(done)? {
+            return self.write_zeroes_out(offset, end);
+        }
+        self.write_zeroes_out(offset, first)?;
+        self.write_zeroes_out(last, end)
+    }
+
+    /// Writes zeroes where there are others.
+    fn write_zeroes_out(&mut self, mut offset: u64, end: u64) -> io::Result<()> {
+        while offset < end {
+            let n = (end - offset).min(ZEROES);
+            if self.read(offset, n)?.iter().any(|byte| *byte != 0) {
+                self.access.write(&vec![0; n as usize][..], offset)?;
+            }
+            offset += n;
         }
         Ok(())
     }

@@ -1,5 +1,8 @@
 //! Images against a plain model, and against qemu-img.
 
+mod damaged;
+mod model;
+
 use crate::{Format, Image, Manner, Node, chain::Opened, open, open_overlay, testing::Folder};
 use hartwright_device::{BlockError, BlockOp};
 
