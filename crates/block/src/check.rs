@@ -219,7 +219,7 @@ impl Look<'_> {
     fn copied(&mut self, what: &str, offset: u64, entry: u64) {
         let refcount =
             self.refcounts.get((offset >> self.header.cluster_bits) as usize).copied().unwrap_or(0);
-        if (entry & COPIED != 0) != (refcount == 1) && refcount != 0 {
+        if (entry & COPIED != 0) != (refcount == 1) {
             self.report.harmful += u64::from(entry & COPIED != 0);
             self.wrong(format!("ERROR OFLAG_COPIED {what}: entry={entry:x} refcount={refcount}"));
         }

@@ -239,6 +239,16 @@ impl Image {
         }
     }
 
+    /// Gives the disk another size; new bytes are zeroes.
+    ///
+    /// # Errors
+    /// The host fails, or the format cannot.
+    pub fn resize(&mut self, bytes: u64) -> io::Result<()> {
+        self.access.resize(bytes, PreallocateMode::Zero)?;
+        self.bytes = bytes.next_multiple_of(SECTOR);
+        Ok(())
+    }
+
     /// The host has all that was written: what to do before the image goes, whatever the cache mode.
     ///
     /// # Errors

@@ -11,7 +11,7 @@ use nix::{
     fcntl::{FcntlArg, fcntl},
     libc,
 };
-use std::{fs::File, os::fd::AsFd};
+use std::{fs::File, os::fd::AsFd, thread, time::Duration};
 
 /// By number, the permissions that the locks speak of.
 const PERMISSIONS: [&str; 4] = ["consistent read", "write", "write unchanged", "resize"];
@@ -20,6 +20,10 @@ const WRITE: u8 = 1 << 1;
 const RESIZE: u8 = 1 << 3;
 const USED: i64 = 100;
 const UNSHARED: i64 = 200;
+/// Who has just closed an image may have a child that has not yet: between fork and exec it holds what its parent
+/// held.
+const TRIES: u32 = 10;
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// What somebody does with an image, and what others may not do meanwhile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +56,17 @@ impl Rights {
 /// # Errors
 /// Somebody uses it in a way that does not go together with `rights`, in QEMU's words.
 pub fn lock(file: &File, name: &str, rights: Rights) -> Result<(), Refusal> {
+    let mut tries = 0;
+    loop {
+        match try_lock(file, name, rights) {
+            Err(_) if tries < TRIES => thread::sleep(PAUSE),
+            done => return done,
+        }
+        tries += 1;
+    }
+}
+
+fn try_lock(file: &File, name: &str, rights: Rights) -> Result<(), Refusal> {
     let bits = |set: u8| (0..PERMISSIONS.len()).filter(move |bit| set >> bit & 1 != 0);
     let refuse = |shared: &str, bit: usize| {
         Refusal::new(format!("Failed to get {shared}\"{}\" lock", PERMISSIONS[bit]))

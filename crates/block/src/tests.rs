@@ -1,6 +1,7 @@
 //! Images against a plain model, and against qemu-img.
 
 mod damaged;
+mod img;
 mod model;
 
 use crate::{Format, Image, Manner, Node, chain::Opened, open, open_overlay, testing::Folder};

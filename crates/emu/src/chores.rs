@@ -28,6 +28,12 @@ pub(crate) const CHORES: &[Chore] = &[
         run: check,
     },
     Chore {
+        name: "img",
+        form: "check|convert|create|info|resize [OPTION]... FILE...",
+        brief: "make, look at and change disk images, as qemu-img does; img help shows the options",
+        run: image,
+    },
+    Chore {
         name: "new",
         form: "NAME",
         brief: "write a crate with a machine and devices of its own, to begin with",
@@ -46,6 +52,18 @@ pub(crate) fn chore(program: &Program, words: &[String]) -> Option<Outcome> {
     let (first, rest) = words.split_first()?;
     let chore = CHORES.iter().find(|chore| chore.name == first && program.face == Face::Own)?;
     Some((chore.run)(program, rest))
+}
+
+/// `hartwright img`: what qemu-img would do.
+fn image(_: &Program, words: &[String]) -> Outcome {
+    match hartwright_block::img::run(words) {
+        Ok(done) => {
+            // There is nowhere else to complain.
+            let _ = std::io::stderr().write_all(done.errors.as_bytes());
+            Outcome::Print { text: done.text, code: done.code }
+        }
+        Err(refusal) => Outcome::Fail(Failure::of("img", refusal)),
+    }
 }
 
 fn registry() -> Result<Registry, Failure> {
