@@ -130,7 +130,7 @@ pub struct Opened {
 /// One sentence, in QEMU's words where it has some.
 pub fn open(node: &Node, manner: Manner) -> Result<Opened, Refusal> {
     let mut warnings = vec![];
-    let (format, access, file, lossy, depth) = layer(node, manner.read_only, 0, &mut warnings)?;
+    let (format, access, file, lossy, depth) = layer(node, manner.read_only, 0)?;
     let guessed = node.format.is_none() && format == Format::Raw && !manner.read_only;
     if guessed {
         warnings.push(format!(
@@ -173,7 +173,7 @@ pub fn open_overlay(node: &Node, manner: Manner) -> Result<Opened, Refusal> {
 type Layer = (Format, FormatAccess<Storage>, File, Option<Lossy>, usize);
 
 /// Opens one image and those below it.
-fn layer(node: &Node, read_only: bool, depth: usize, warnings: &mut Vec<String>) -> Result<Layer, Refusal> {
+fn layer(node: &Node, read_only: bool, depth: usize) -> Result<Layer, Refusal> {
     if depth > DEEPEST {
         return Err(Refusal::new(format!(
             "'{}': more than {DEEPEST} backing files, or a circle of them",
@@ -218,7 +218,7 @@ fn layer(node: &Node, read_only: bool, depth: usize, warnings: &mut Vec<String>)
         }
         Format::Qcow2 => {
             let header = trusted(node, &plain, read_only)?;
-            let below = below(node, &header)?.map(|below| layer(&below, true, depth + 1, warnings));
+            let below = below(node, &header)?.map(|below| layer(&below, true, depth + 1));
             let below = below.transpose().map_err(|refusal| Refusal {
                 message: format!("Could not open backing file: {}", refusal.message),
                 hint: refusal.hint,

@@ -237,13 +237,12 @@ impl Header {
     /// # Errors
     /// What stands against it, and what would help.
     pub fn usable(&self, read_only: bool) -> Result<(), (String, &'static str)> {
-        if let Some((what, help)) = (0..64).filter(|bit| self.incompatible >> bit & 1 != 0).find_map(|bit| {
-            let known = INCOMPATIBLE.get(bit as usize);
+        if self.incompatible != 0 {
+            let bit = self.incompatible.trailing_zeros() as usize;
             let unknown =
                 (format!("it has the unknown incompatible feature {bit}"), "a newer program may know it");
-            Some(known.map_or(unknown, |(what, help)| ((*what).to_owned(), *help)))
-        }) {
-            return Err((what, help));
+            let known = INCOMPATIBLE.get(bit);
+            return Err(known.map_or(unknown, |(what, help)| ((*what).to_owned(), *help)));
         }
         match self.crypt {
             0 => {}

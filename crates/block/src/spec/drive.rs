@@ -46,6 +46,11 @@ impl Interface {
             _ => 0,
         }
     }
+
+    /// Bus and unit, where an interface has more than one bus.
+    fn split(self, index: u64) -> Option<(u64, u64)> {
+        Some((index.checked_div(self.units())?, index % self.units()))
+    }
 }
 
 /// What a disk pretends to be.
@@ -171,8 +176,7 @@ impl Drive {
     /// Why no machine of ours has a place for it; `None` if one may have.
     pub fn homeless(&self) -> Option<String> {
         let Interface::Other(name) = self.interface else { return None };
-        let units = self.interface.units();
-        let (bus, unit) = if units == 0 { (0, self.index) } else { (self.index / units, self.index % units) };
+        let (bus, unit) = self.interface.split(self.index).unwrap_or((0, self.index));
         Some(format!("machine type does not support if={name},bus={bus},unit={unit}"))
     }
 }
@@ -195,7 +199,7 @@ fn place(pairs: &mut Pairs, interface: Interface, drives: &[Drive]) -> Result<(u
         (None, Some(unit)) => of(bus.unwrap_or(0), unit),
         (None, None) => (of(bus.unwrap_or(0), 0)..).find(|index| !taken(*index)).unwrap_or(0),
     };
-    let (bus, unit) = if units == 0 { (bus.unwrap_or(0), index) } else { (index / units, index % units) };
+    let (bus, unit) = interface.split(index).unwrap_or((bus.unwrap_or(0), index));
     if taken(index) {
         return Err(Refusal::new(format!("drive with bus={bus}, unit={unit} (index={index}) exists")));
     }
