@@ -23,7 +23,7 @@ fn bench() -> &'static Mutex<Bench> {
         let built = machine("-M param -m 256K -smp 2 -nographic", &Outside::default());
         let port = CharPort::default();
         port.connect(Arc::new(|| ()));
-        let server = Server::new(port.clone(), built.control.clone());
+        let server = Server::new(port.clone(), built.control.clone(), built.debugger.clone());
         Mutex::new(Bench { built, server, port })
     })
 }

@@ -51,6 +51,7 @@ impl Bare {
             listener: Arc::new(|_| ()),
             trace: Trace::default(),
             environment,
+            semihost: None,
         });
         Bare { space, harts: harts.unwrap_or_else(|why| panic!("the host has threads: {why}")) }
     }

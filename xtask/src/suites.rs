@@ -61,6 +61,9 @@ const PACKAGES: &[(&str, &str)] = &[
     ("gdb-multiarch", "gdb-multiarch"),
     ("qemu-system-misc", "qemu-system-riscv64"),
     ("qemu-user", "qemu-riscv64"),
+    // A C library whose programs call the host by semihosting.
+    ("gcc-riscv64-unknown-elf", "riscv64-unknown-elf-gcc"),
+    ("picolibc-riscv64-unknown-elf", "/usr/lib/picolibc/riscv64-unknown-elf/include/semihost.h"),
     // Programs made at random, and what they include.
     ("csmith", "csmith"),
     ("libcsmith-dev", "/usr/include/csmith/csmith.h"),

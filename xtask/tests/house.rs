@@ -21,6 +21,7 @@ const LAYERS: [&str; 25] = [
     "hartwright-exec",
     "hartwright-device",
     "hartwright-sbi",
+    "hartwright-semihosting",
     "hartwright-backend",
     "hartwright-block",
     "hartwright-devices",

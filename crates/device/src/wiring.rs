@@ -140,6 +140,8 @@ pub enum Request {
     Shutdown(u16),
     /// Start again.
     Reset,
+    /// End the program too, with this exit code: what a guest asks of the host, not of a machine's power.
+    Exit(u8),
 }
 
 /// Where requests of power go; the default drops them.
@@ -160,6 +162,11 @@ impl Power {
     /// Asks for a reset of the machine.
     pub fn reset(&self) {
         self.post(Request::Reset);
+    }
+
+    /// Asks for the end of the program with exit code `code`.
+    pub fn exit(&self, code: u8) {
+        self.post(Request::Exit(code));
     }
 
     fn post(&self, request: Request) {

@@ -11,8 +11,8 @@ use hartwright_isa::cpu::Target;
 use hartwright_objects::Given;
 
 use crate::{
-    DeviceOption, Failure, LogItem, Messages, Outcome, Program, Topology, config::GlobalOption, flags,
-    not_yet, rtc::Rtc,
+    DeviceOption, Failure, LogItem, Messages, Outcome, Program, SemihostingOption, Topology,
+    config::GlobalOption, flags, not_yet, rtc::Rtc,
 };
 
 /// What the words of the command line asked for, one by one and not yet related to each other.
@@ -60,6 +60,7 @@ pub struct Asked {
     pub(crate) firmware_files: Vec<(String, Vec<u8>)>,
     pub(crate) escape: Option<u8>,
     pub(crate) messages: Messages,
+    pub(crate) semihosting: Option<SemihostingOption>,
     pub(crate) warnings: Vec<String>,
     /// Who we are, for the texts that say so.
     pub(crate) program: Option<Program>,

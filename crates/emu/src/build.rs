@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use hartwright_device::Sink;
-use hartwright_exec::{Environment, Harts, Setup, Trace};
+use hartwright_exec::{Environment, Harts, Semihost, Setup, Trace};
 use hartwright_machine::{Frame, Machine, Outside as Ends, Plan};
 use hartwright_monitor::{Control, Outside, Parts, Stops};
 use hartwright_sbi::Sbi;
+use hartwright_semihosting::Debugger;
 
-use crate::{Assembled, Config, Failure, Outcome};
+use crate::{Assembled, Config, Failure, Outcome, semihosting::semihosting};
 
 /// A machine, what goes into its memory, and who runs it.
 pub struct Built {
@@ -18,6 +19,8 @@ pub struct Built {
     pub plan: Plan,
     /// Starts and stops it.
     pub control: Arc<Control>,
+    /// Where a debugger's server meets programs that call its host.
+    pub debugger: Arc<Debugger>,
 }
 
 impl Built {
@@ -49,11 +52,17 @@ impl Built {
             let harts = *frame.spec.cpu.harts as usize;
             Sbi::new(harts, plan.device_tree_at, console, ends.power.clone()) as Arc<dyn Environment>
         });
+        let debugger = Arc::default();
+        let semihost = config
+            .semihosting
+            .as_ref()
+            .map(|asked| semihosting(asked, &frame, &plan, ends, &debugger) as Arc<dyn Semihost>);
         let setup = Setup {
             harts: (0..*frame.spec.cpu.harts).map(hart).collect(),
             listener: stops.listener(),
             trace: trace.clone(),
             environment,
+            semihost,
         };
         let harts = Harts::new(setup).map_err(fail)?;
         let pins: Vec<Arc<dyn Sink>> =
@@ -73,7 +82,7 @@ impl Built {
             outside,
         };
         let control = Control::new(parts, stops).map_err(fail)?;
-        Ok(Built { machine, plan, control })
+        Ok(Built { machine, plan, control, debugger })
     }
 
     /// Begins again, while all harts stand: devices, what the plan puts into memory, harts. Other RAM stays.

@@ -11,7 +11,8 @@ use hartwright_machine::{BootOptions, is_file};
 use hartwright_objects::{Given, nearest};
 
 use crate::{
-    Asked, Failure, PlannedDisk, Program, Rtc, Topology, asked::Said, catalogue, disks, flags::in_vain,
+    Asked, Failure, PlannedDisk, Program, Rtc, SemihostingOption, Topology, asked::Said, catalogue, disks,
+    flags::in_vain,
 };
 
 /// Everything that the command line says, ready for the builder of machines.
@@ -73,6 +74,17 @@ pub struct Config {
     pub escape: Option<u8>,
     /// `-msg`.
     pub messages: Messages,
+    /// `-semihosting`, where it is enabled.
+    pub semihosting: Option<Semihosted>,
+}
+
+/// Semihosting, enabled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Semihosted {
+    /// What was asked.
+    pub option: SemihostingOption,
+    /// What programs are told of their command line.
+    pub command_line: String,
 }
 
 /// `-accel`: there is one engine so far.
@@ -298,6 +310,14 @@ pub fn resolve(program: &Program, asked: Asked) -> Result<Config, Outcome> {
             return Err(Outcome::Fail(Failure::of(&device.option, why)));
         }
     }
+    let semihosting = asked.semihosting.filter(|option| option.enabled).map(|option| {
+        let command_line = option.command_line(&boot);
+        Semihosted { option, command_line }
+    });
+    let chardev = semihosting.as_ref().and_then(|asked| asked.option.chardev.as_deref());
+    if let Some(id) = chardev.filter(|id| ends.chardevs.iter().all(|planned| planned.spec.id != *id)) {
+        return Err(fail(format!("semihosting chardev '{id}' not found")));
+    }
     let log_file = asked.log_file.map(|name| name.replace("%d", &std::process::id().to_string()).into());
     Ok(Config {
         program: program.clone(),
@@ -338,6 +358,7 @@ pub fn resolve(program: &Program, asked: Asked) -> Result<Config, Outcome> {
             key => key,
         },
         messages: asked.messages,
+        semihosting,
     })
 }
 

@@ -6,6 +6,7 @@ mod debug;
 mod disk;
 mod machine;
 mod other;
+mod semihosting;
 #[cfg(test)]
 mod tests;
 
@@ -64,6 +65,7 @@ pub static FLAGS: &[Group] = &[
     Group { title: "Disks", flags: disk::FLAGS },
     Group { title: "Console and monitor", flags: console::FLAGS },
     Group { title: "Watching it run", flags: debug::FLAGS },
+    Group { title: "Programs without an operating system", flags: semihosting::FLAGS },
     Group { title: "Everything else", flags: other::FLAGS },
 ];
 

@@ -21,6 +21,7 @@ mod not_yet;
 mod program;
 mod rtc;
 mod run;
+mod semihosting;
 mod signals;
 mod smp;
 mod watching;
@@ -29,7 +30,8 @@ pub use asked::{Asked, parse};
 pub use assemble::{Assembled, assemble};
 pub use build::Built;
 pub use config::{
-    Accel, Config, Cpu, DeviceOption, Log, LogItem, Messages, MonitorPlan, Outcome, PlannedChardev, resolve,
+    Accel, Config, Cpu, DeviceOption, Log, LogItem, Messages, MonitorPlan, Outcome, PlannedChardev,
+    Semihosted, resolve,
 };
 pub use disks::{Disks, PlannedDisk};
 pub use failure::Failure;
@@ -39,5 +41,6 @@ pub use host::{Host, HostEvent};
 pub use program::{Face, Program};
 pub use rtc::Rtc;
 pub use run::{main_with, run};
+pub use semihosting::{SemihostingOption, SemihostingTarget};
 pub use signals::HostSignal;
 pub use smp::Topology;

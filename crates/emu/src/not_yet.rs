@@ -55,8 +55,6 @@ pub(crate) const OPTIONS: &[(&str, bool)] = &[
     ("run-with", true),
     ("runas", true),
     ("sandbox", true),
-    ("semihosting", false),
-    ("semihosting-config", true),
     ("set", true),
     ("shim", true),
     ("singlestep", false),

@@ -25,7 +25,9 @@ use crate::{
     chores::chore,
     disks,
     host::{self, report},
-    parse, resolve, signals, watching,
+    parse, resolve,
+    semihosting::CONSOLE,
+    signals, watching,
 };
 
 /// The whole program, but for its arguments. An option of `defaults` is as if it stood first.
@@ -157,7 +159,7 @@ fn prepare(config: &Config) -> Result<Running<'_>, Outcome> {
             hartwright_monitor::start(port.clone(), control.clone(), &banner).map_err(fail)?;
         }
         if let Some(port) = &host.gdb {
-            hartwright_gdb::start(port.clone(), control.clone()).map_err(fail)?;
+            hartwright_gdb::start(port.clone(), control.clone(), built.debugger.clone()).map_err(fail)?;
         }
         Ok((built, inbox))
     })();
@@ -193,6 +195,12 @@ fn ends(
             attached.map_err(|refusal| Outcome::Fail(Failure::from(refusal)))?;
             ports.insert(name.to_owned(), port);
         }
+    }
+    if let Some(id) = config.semihosting.as_ref().and_then(|asked| asked.option.chardev.as_deref()) {
+        let port = CharPort::default();
+        let attached = host.backends.attach(id, port.clone(), Role::Serial);
+        attached.map_err(|refusal| Outcome::Fail(Failure::from(refusal)))?;
+        ports.insert(CONSOLE.to_owned(), port);
     }
     let outbox = Mutex::new(outbox);
     let power = Power::new(move |request| {
@@ -230,6 +238,7 @@ impl Running<'_> {
                 }
                 Message::Reset => self.built.reset(),
                 Message::Guest(Request::Reset) if !self.config.no_reboot => self.built.reset(),
+                Message::Guest(Request::Exit(code)) => break code,
                 Message::Guest(_) if self.config.no_shutdown => self.built.control.shut_down(),
                 Message::Guest(Request::Reset) => break 0,
                 // The host keeps eight bits of it.

@@ -3,9 +3,10 @@
 use crate::{
     block::{Block, Cache, LONGEST},
     handlers::Now,
+    semihost::calls_host,
     trace::{Trace, Tracing},
 };
-use hartwright_hart::{Cause, Hart, Trap};
+use hartwright_hart::{Cause, Hart, Privilege, Trap};
 use hartwright_ir::Width;
 use hartwright_isa::Decoded;
 use std::cell::Cell;
@@ -34,6 +35,20 @@ pub struct Core<W> {
     raised: Cell<Trap>,
     /// Whether calls from S-mode are for an [`Environment`](crate::Environment), and are no traps.
     answered: bool,
+    /// Who may call the host: nobody, or all, or all but U-mode.
+    hosted: Hosted,
+}
+
+/// Whose calls are for a [`Semihost`](crate::Semihost), and are no breakpoints.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Hosted {
+    /// Nobody's.
+    #[default]
+    Nobody,
+    /// Those of M- and S-mode.
+    Privileged,
+    /// Everybody's.
+    All,
 }
 
 /// How a block ended.
@@ -49,12 +64,24 @@ pub(crate) enum Ended {
     Waiting,
     /// S-mode calls its environment; the program counter is at the `ecall`.
     Called,
+    /// A program calls the host; the program counter is at the `ebreak`.
+    Hosted,
 }
 
 impl<W: Width> Core<W> {
     /// A core to run `hart`.
     pub fn new(hart: Hart<W>) -> Self {
-        Core { hart, raised: Cell::new(Trap::new(Cause::IllegalInstruction, 0)), answered: false }
+        Core {
+            hart,
+            raised: Cell::new(Trap::new(Cause::IllegalInstruction, 0)),
+            answered: false,
+            hosted: Hosted::Nobody,
+        }
+    }
+
+    /// Has calls to the host answered from outside, or be breakpoints as all others.
+    pub fn hosted(self, hosted: Hosted) -> Self {
+        Core { hosted, ..self }
     }
 
     /// Has calls from S-mode answered from outside, or be traps as all others.
@@ -139,7 +166,7 @@ impl<W: Width> Core<W> {
                 Ended::Running
             }
             Some(Stop::Next) => Ended::Running,
-            Some(Stop::Trap | Stop::Break) => self.trap(self.raised.get(), trace),
+            Some(Stop::Trap | Stop::Break) => self.raised(trace),
             Some(Stop::Wait) => Ended::Waiting,
             Some(Stop::Refetch) => Ended::Refetch,
         }
@@ -176,6 +203,21 @@ impl<W: Width> Core<W> {
             Cause::IllegalInstruction => Trap::new(trap.cause, d.raw.into()),
             _ => trap,
         }
+    }
+
+    /// Takes the exception that the instruction at the program counter raised, unless it is a call to the host.
+    #[cold]
+    fn raised(&self, trace: &Trace) -> Ended {
+        let trap = self.raised.get();
+        let hosted = match self.hosted {
+            Hosted::Nobody => false,
+            Hosted::Privileged => self.hart.privilege() != Privilege::User,
+            Hosted::All => true,
+        };
+        if hosted && trap.cause == Cause::Breakpoint && calls_host(&self.hart) {
+            return Ended::Hosted;
+        }
+        self.trap(trap, trace)
     }
 
     #[cold]

@@ -4,9 +4,10 @@
 
 use crate::{
     block::Cache,
-    core::{Core, Ended},
+    core::{Core, Ended, Hosted},
     environment::Environment,
-    inspect::{AtRest, Breakpoints, Inspect},
+    inspect::{AtRest, Breakpoints, Inspect, Waits},
+    semihost::Semihost,
     trace::Trace,
 };
 use hartwright_hart::{Config, Hart, Port};
@@ -53,6 +54,8 @@ pub struct Setup {
     pub trace: Trace,
     /// What answers S-mode's calls, if that is not firmware.
     pub environment: Option<Arc<dyn Environment>>,
+    /// What answers programs' calls to the host, if they may make any.
+    pub semihost: Option<Arc<dyn Semihost>>,
 }
 
 /// The harts of a machine. They are paused at first.
@@ -91,6 +94,7 @@ impl Harts {
                 listener: setup.listener.clone(),
                 trace: setup.trace.clone(),
                 environment: setup.environment.clone(),
+                semihost: setup.semihost.clone(),
             };
             let run = move || match config.model.xlen {
                 32 => Thread::<u32>::start(config, &around, &requested, &tell),
@@ -103,9 +107,12 @@ impl Harts {
             Ok(Link { port, requests: Mutex::new(requests), thread: Some(thread), thread_id })
         });
         let links = links.collect::<Result<Vec<Link>, String>>()?;
+        let ports: Vec<_> = links.iter().map(|link| link.port.clone()).collect();
         if let Some(environment) = &setup.environment {
-            let ports: Vec<_> = links.iter().map(|link| link.port.clone()).collect();
             environment.connect(&ports);
+        }
+        if let Some(semihost) = &setup.semihost {
+            semihost.connect(&ports);
         }
         Ok(Harts { links })
     }
@@ -220,6 +227,7 @@ struct Around {
     listener: Arc<dyn Fn(Event) + Send + Sync>,
     trace: Trace,
     environment: Option<Arc<dyn Environment>>,
+    semihost: Option<Arc<dyn Semihost>>,
 }
 
 /// One hart's thread.
@@ -229,7 +237,7 @@ struct Thread<'t, 'c, W> {
     around: &'t Around,
     requests: &'t Receiver<Request>,
     running: bool,
-    waits: bool,
+    waits: Waits,
 }
 
 impl<'c, W: Width> Thread<'_, 'c, W> {
@@ -239,11 +247,17 @@ impl<'c, W: Width> Thread<'_, 'c, W> {
         requests: &Receiver<Request>,
         started: &Sender<(Arc<Port>, u32)>,
     ) {
-        let core = Core::<W>::new(Hart::new(config)).answered(around.environment.is_some());
+        let hosted = match &around.semihost {
+            None => Hosted::Nobody,
+            Some(semihost) if semihost.userspace() => Hosted::All,
+            Some(_) => Hosted::Privileged,
+        };
+        let core = Core::<W>::new(Hart::new(config)).answered(around.environment.is_some()).hosted(hosted);
         around.trace.observe(&core.hart);
         let thread_id = rustix::thread::gettid().as_raw_nonzero().get() as u32;
         let cache = Cache::new(&core.hart);
-        let mut thread = Thread { core: &core, cache, around, requests, running: false, waits: false };
+        let mut thread =
+            Thread { core: &core, cache, around, requests, running: false, waits: Waits::Nothing };
         thread.at_rest().begin();
         // Nobody waits for it if the machine is gone already.
         let _ = started.send((core.hart.port().clone(), thread_id));
@@ -252,8 +266,10 @@ impl<'c, W: Width> Thread<'_, 'c, W> {
 
     /// The hart as it stands.
     fn at_rest(&mut self) -> AtRest<'_, 'c, W> {
-        let environment = self.around.environment.as_deref();
-        AtRest { core: self.core, cache: &mut self.cache, waits: &mut self.waits, environment }
+        let Around { number, environment, semihost, .. } = self.around;
+        let (environment, semihost) = (environment.as_deref(), semihost.as_deref());
+        let (core, cache, waits) = (self.core, &mut self.cache, &mut self.waits);
+        AtRest { core, cache, waits, environment, semihost, number: *number }
     }
 
     /// Has the environment do something with the hart, if there is one.
@@ -329,13 +345,13 @@ impl<'c, W: Width> Thread<'_, 'c, W> {
             port.sleep(NAP);
             return;
         }
-        if self.waits {
-            if !hart.wakes() {
+        if self.waits != Waits::Nothing {
+            if !self.goes_on() {
                 self.environment(|environment, hart| environment.rest(hart));
                 port.sleep(NAP);
                 return;
             }
-            self.waits = false;
+            self.waits = Waits::Nothing;
         }
         core.interrupt(trace);
         let watches = hart.watches();
@@ -352,7 +368,7 @@ impl<'c, W: Width> Thread<'_, 'c, W> {
             } else {
                 core.run_block(&mut self.cache, trace)
             };
-            if matches!(ended, Ended::Waiting | Ended::Called) {
+            if matches!(ended, Ended::Waiting | Ended::Called | Ended::Hosted) {
                 return self.pause(ended);
             }
             if port.rung() {
@@ -369,12 +385,10 @@ impl<'c, W: Width> Thread<'_, 'c, W> {
         let (core, trace) = (self.core, &self.around.trace);
         let hart = &core.hart;
         hart.port().heed();
-        if self.environment(|environment, hart| environment.heed(hart)) == Some(false)
-            || self.waits && !hart.wakes()
-        {
+        if self.environment(|environment, hart| environment.heed(hart)) == Some(false) || !self.goes_on() {
             return false;
         }
-        self.waits = false;
+        self.waits = Waits::Nothing;
         core.interrupt(trace);
         self.cache.single(hart.watches());
         self.cache.follow_triggers(hart);
@@ -383,7 +397,7 @@ impl<'c, W: Width> Thread<'_, 'c, W> {
             return false;
         }
         let ended = core.run_carefully(&mut self.cache, trace);
-        if matches!(ended, Ended::Waiting | Ended::Called) {
+        if matches!(ended, Ended::Waiting | Ended::Called | Ended::Hosted) {
             self.pause(ended);
         } else if let Some(addr) = hart.take_watch_hit() {
             self.stop(Reason::Watch(addr));
@@ -391,11 +405,29 @@ impl<'c, W: Width> Thread<'_, 'c, W> {
         true
     }
 
+    /// Whether what the hart waits for is there.
+    fn goes_on(&self) -> bool {
+        match self.waits {
+            Waits::Nothing => true,
+            Waits::Interrupt => self.core.hart.wakes(),
+            Waits::Host => {
+                let semihost = self.around.semihost.as_deref();
+                semihost.is_none_or(|semihost| semihost.ready(self.around.number))
+            }
+        }
+    }
+
     /// Does what the instruction that ended so asks for.
     fn pause(&mut self, ended: Ended) {
-        self.waits = ended == Ended::Waiting;
+        self.waits = if ended == Ended::Waiting { Waits::Interrupt } else { Waits::Nothing };
         if ended == Ended::Called {
             self.environment(|environment, hart| environment.call(hart));
+        }
+        if ended == Ended::Hosted
+            && let Some(semihost) = self.around.semihost.as_deref()
+            && !semihost.call(self.around.number, &mut self.at_rest())
+        {
+            self.waits = Waits::Host;
         }
     }
 
@@ -403,6 +435,9 @@ impl<'c, W: Width> Thread<'_, 'c, W> {
     /// arrives where it was to go; and a hart that waits for one does not wait for it now.
     fn one(&mut self) {
         if self.environment(|environment, hart| environment.heed(hart)) == Some(false) {
+            return;
+        }
+        if self.waits == Waits::Host && !self.goes_on() {
             return;
         }
         let ended = self.core.run_one(&mut self.cache, &self.around.trace);

@@ -1,6 +1,6 @@
 //! What a debugger or monitor sees of a hart, whatever its register width.
 
-use crate::{block::Cache, core::Core, environment::Environment, trace};
+use crate::{block::Cache, core::Core, environment::Environment, semihost::Semihost, trace};
 use hartwright_hart::Privilege;
 use hartwright_ir::Width;
 use hartwright_isa::{Decoded, cpu::CpuModel};
@@ -45,7 +45,7 @@ pub trait Inspect {
     fn translate(&self, addr: u64) -> Option<u64>;
     /// What the hart addresses.
     fn space(&self) -> &AddressSpace;
-    /// Whether it waits for an interrupt.
+    /// Whether it waits: for an interrupt, or for the host in a call to it.
     fn waits(&self) -> bool;
     /// Instructions retired since reset.
     fn instret(&self) -> u64;
@@ -101,12 +101,27 @@ fn in_page(addr: u64) -> usize {
     (hartwright_mem::PAGE - addr % hartwright_mem::PAGE) as usize
 }
 
+/// What a hart waits for before its next instruction.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Waits {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// An interrupt (`wfi`).
+    Interrupt,
+    /// The host, in a call to it.
+    Host,
+}
+
 /// A core and its blocks, at rest.
 pub(crate) struct AtRest<'r, 'c, W> {
     pub(crate) core: &'c Core<W>,
     pub(crate) cache: &'r mut Cache<'c, W>,
-    pub(crate) waits: &'r mut bool,
+    pub(crate) waits: &'r mut Waits,
     pub(crate) environment: Option<&'r dyn Environment>,
+    pub(crate) semihost: Option<&'r dyn Semihost>,
+    /// The hart's number.
+    pub(crate) number: usize,
 }
 
 impl<W: Width> AtRest<'_, '_, W> {
@@ -129,7 +144,7 @@ impl<W: Width> Inspect for AtRest<'_, '_, W> {
         self.core.hart.pc()
     }
     fn set_pc(&mut self, pc: u64) {
-        *self.waits = false;
+        *self.waits = Waits::Nothing;
         self.core.hart.set_pc(pc);
     }
     fn x(&self, r: u8) -> u128 {
@@ -167,7 +182,7 @@ impl<W: Width> Inspect for AtRest<'_, '_, W> {
         &self.core.hart.config().space
     }
     fn waits(&self) -> bool {
-        *self.waits
+        *self.waits != Waits::Nothing
     }
     fn instret(&self) -> u64 {
         self.core.hart.instret()
@@ -187,7 +202,10 @@ impl<W: Width> Inspect for AtRest<'_, '_, W> {
         }
     }
     fn reset(&mut self) {
-        *self.waits = false;
+        *self.waits = Waits::Nothing;
+        if let Some(semihost) = self.semihost {
+            semihost.reset(self.number);
+        }
         self.core.hart.reset();
         self.cache.clear();
         self.begin();

@@ -13,12 +13,14 @@ mod environment;
 mod handlers;
 mod harts;
 mod inspect;
+mod semihost;
 mod task;
 mod trace;
 
-pub use core::{Core, Stop};
+pub use core::{Core, Hosted, Stop};
 pub use environment::Environment;
 pub use harts::{Event, Harts, Reason, Setup};
 pub use inspect::{Breakpoints, Inspect};
+pub use semihost::Semihost;
 pub use task::{Exit, Task};
 pub use trace::{Trace, Tracing};

@@ -40,7 +40,8 @@ fn hart_with(program: &[u32], environment: Option<Arc<dyn Environment>>) -> (Har
     let (tell, told) = mpsc::channel();
     let tell = Mutex::new(tell);
     let listener = Arc::new(move |event| tell.lock().unwrap().send(event).unwrap());
-    (Harts::new(Setup { harts: vec![config], listener, trace: Trace::default(), environment }).unwrap(), told)
+    let setup = Setup { harts: vec![config], listener, trace: Trace::default(), environment, semihost: None };
+    (Harts::new(setup).unwrap(), told)
 }
 
 /// Why the hart stopped, and where.

@@ -8,6 +8,7 @@
 
 mod arch;
 mod describe;
+mod fileio;
 mod packet;
 mod points;
 mod server;

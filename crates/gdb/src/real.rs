@@ -12,6 +12,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::Command,
+    sync::Arc,
 };
 
 /// Runs a program; nothing if it is not installed, which is said.
@@ -86,7 +87,7 @@ fn debug(name: &str, commands: &[&str]) -> Option<(String, RunState)> {
     backends.add(&spec, &|_| ()).unwrap();
     let port = CharPort::default();
     backends.attach("gdb", port.clone(), Role::Debugger).unwrap();
-    start(port, control.clone()).unwrap();
+    start(port, control.clone(), Arc::default()).unwrap();
     let target = format!("target remote {}", socket.display());
     let mut words = vec![OsStr::new("-batch"), OsStr::new("-nx")];
     for command in [&["set pagination off", "set tcp connect-timeout 10", &target], commands].concat() {

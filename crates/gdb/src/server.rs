@@ -1,6 +1,7 @@
 //! The thread that serves debuggers: bytes from the port and news of the machine, to `gdbstub` and back.
 
 use crate::{
+    fileio::{Call, Step},
     packet::{Framer, LONGEST, Packet, framed},
     target::{Machine, Never, thread},
 };
@@ -15,6 +16,7 @@ use gdbstub::{
 use hartwright_device::CharPort;
 use hartwright_exec::Reason;
 use hartwright_monitor::{Control, Mailbox, News, RunState};
+use hartwright_semihosting::Debugger;
 use std::{sync::Arc, thread as threads};
 
 /// Serves whoever is at `port` with the remote protocol, for as long as the program runs.
@@ -23,9 +25,9 @@ use std::{sync::Arc, thread as threads};
 ///
 /// # Errors
 /// The host gives no thread.
-pub fn start(port: CharPort, control: Arc<Control>) -> Result<(), String> {
+pub fn start(port: CharPort, control: Arc<Control>, files: Arc<Debugger>) -> Result<(), String> {
     let serve = move || {
-        let mut server = Server::new(port, control);
+        let mut server = Server::new(port, control, files);
         loop {
             server.turn();
         }
@@ -65,17 +67,31 @@ pub struct Server {
     stub: Option<Stub<'static, Machine, Wire>>,
     /// Whether packets are acknowledged.
     acknowledges: bool,
+    /// Where programs ask for files of the debugger's host.
+    files: Arc<Debugger>,
+    /// What the debugger does for one of them just now.
+    call: Option<Call>,
 }
 
 impl Server {
-    /// A server at `port` for the machine that `control` controls.
-    pub fn new(port: CharPort, control: Arc<Control>) -> Self {
+    /// A server at `port` for the machine that `control` controls, whose programs use `files` of the debugger's host.
+    pub fn new(port: CharPort, control: Arc<Control>, files: Arc<Debugger>) -> Self {
         let mail = Arc::new(Mailbox::default());
         let ear = mail.clone();
         control.listen(move |news| ear.post(news));
         port.attach(mail.clone(), 0);
+        files.listen(mail.clone());
         let machine = Machine::new(control);
-        Server { port, mail, machine, framer: Framer::default(), stub: None, acknowledges: true }
+        Server {
+            port,
+            mail,
+            machine,
+            framer: Framer::default(),
+            stub: None,
+            acknowledges: true,
+            files,
+            call: None,
+        }
     }
 
     /// Waits for news of the machine, or of the port, and serves what there is. Answers for which the port has no
@@ -93,14 +109,61 @@ impl Server {
         }
         if !self.port.connected() && self.stub.take().is_some() {
             self.framer = Framer::default();
-            self.machine.forget();
+            self.gone();
         }
+        self.forward();
+    }
+
+    /// Has the debugger do what a program asks of its host, one thing at a time, while it waits for the machine.
+    fn forward(&mut self) {
+        if self.call.is_none()
+            && matches!(self.stub, Some(Running(_)))
+            && let Some(request) = self.files.take()
+        {
+            self.write(&framed(request.packet.as_bytes()));
+            self.call = Some(Call::new(request));
+        }
+    }
+
+    /// Takes a packet that belongs to what the debugger does for a program; `false` if it is none such.
+    fn step(&mut self, payload: &[u8]) -> bool {
+        let Some(call) = &mut self.call else { return false };
+        let step = call.step(&self.machine.control, payload);
+        let hart = call.request.hart;
+        if matches!(step, Step::Other) {
+            return false;
+        }
+        if self.acknowledges {
+            self.write(b"+");
+        }
+        match step {
+            Step::Answer(answer) => self.write(&framed(&answer)),
+            Step::Done { reply, interrupted } => {
+                self.call = None;
+                self.files.reply(hart, reply);
+                if interrupted {
+                    self.machine.control.stop();
+                }
+            }
+            Step::Other => {}
+        }
+        true
+    }
+
+    /// Forgets the debugger.
+    fn gone(&mut self) {
+        self.call = None;
+        self.files.set_attached(false);
+        self.machine.forget();
     }
 
     fn packet(&mut self, payload: &[u8]) {
         // The first word of every debugger.
         if payload.starts_with(b"qSupported") || self.stub.is_none() {
             self.begin();
+        }
+        if self.step(payload) {
+            return;
         }
         if let Some(answer) = self.own(payload) {
             if self.acknowledges {
@@ -119,8 +182,9 @@ impl Server {
 
     /// A new conversation: the machine stops for it.
     fn begin(&mut self) {
-        self.machine.forget();
+        self.gone();
         self.machine.control.stop();
+        self.files.set_attached(true);
         self.acknowledges = true;
         self.renew();
     }
@@ -182,7 +246,7 @@ impl Server {
     }
 
     fn end(&mut self, reason: DisconnectReason) {
-        self.machine.forget();
+        self.gone();
         match reason {
             // Switched off, it cannot go on.
             DisconnectReason::Disconnect => drop(self.machine.control.cont()),

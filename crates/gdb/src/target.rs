@@ -204,7 +204,7 @@ impl MultiThreadBase for Machine {
 
 /// Goes through `len` bytes at `addr` page by page; `touch` gets where a part lies and says how many bytes of it
 /// there are. Gives how many there are in all.
-fn pages(
+pub(crate) fn pages(
     hart: &dyn Inspect,
     addr: u64,
     len: usize,

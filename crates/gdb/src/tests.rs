@@ -72,7 +72,7 @@ fn bench() -> Bench {
 fn bench_with((control, quit): (Arc<Control>, Around)) -> Bench {
     let port = CharPort::default();
     port.connect(Arc::new(|| ()));
-    start(port.clone(), control.clone()).unwrap();
+    start(port.clone(), control.clone(), Arc::default()).unwrap();
     Bench { control, port, quit }
 }
 
@@ -103,7 +103,13 @@ fn machine_of(model: &str, content: &[(u64, Vec<u8>)]) -> (Arc<Control>, Around)
     };
     let (stops, quit) = (Stops::default(), Around::default());
     let harts = vec![config(0), config(1)];
-    let setup = Setup { harts, listener: stops.listener(), trace: Trace::default(), environment: None };
+    let setup = Setup {
+        harts,
+        listener: stops.listener(),
+        trace: Trace::default(),
+        environment: None,
+        semihost: None,
+    };
     let parts = Parts {
         harts: Harts::new(setup).unwrap(),
         space,

@@ -72,6 +72,7 @@ pub(crate) fn machine(program: &[u32]) -> (Arc<Control>, Asked) {
         listener: stops.listener(),
         trace: Trace::default(),
         environment: None,
+        semihost: None,
     };
     let root = Node::root(Abstract::container());
     let top = root.add("machine", Abstract::container()).unwrap();

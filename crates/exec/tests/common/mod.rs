@@ -78,6 +78,7 @@ impl Machine {
             listener,
             trace: Trace::default(),
             environment: None,
+            semihost: None,
         });
         Machine { space, clock, mtime, harts: harts.unwrap(), events, finished }
     }

@@ -246,6 +246,7 @@ fn live(built: &Built, inbox: &Receiver<Message>, shared: &Shared) {
         match inbox.recv() {
             Ok(Message::Guest(Request::Reset) | Message::Reset) => built.reset(),
             Ok(Message::Guest(Request::Shutdown(code))) => break code,
+            Ok(Message::Guest(Request::Exit(code))) => break code.into(),
             Ok(Message::Quit) | Err(_) => break 0,
         }
     };

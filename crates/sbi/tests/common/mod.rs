@@ -68,6 +68,7 @@ impl Machine {
             listener: Arc::new(|_| {}),
             trace: Trace::default(),
             environment: Some(sbi.clone()),
+            semihost: None,
         });
         Machine { space, clock, console, harts: harts.unwrap(), requests, sbi }
     }
