@@ -18,6 +18,7 @@ mod port;
 pub mod reference;
 pub mod regs;
 mod saved;
+pub mod soundness;
 mod table;
 pub mod trace;
 mod wiring;

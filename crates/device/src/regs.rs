@@ -21,7 +21,9 @@
 //!
 //! **Hooks.** `read f`: `f()` gives the value read. `write f`: `f(value)` after the write rule was applied to the
 //! stored register. `then f`: `f()` after a write, and after a read that cleared something. `get f`/`set f` instead:
-//! nothing is stored, the methods are the register. Hooks of an array take the index first.
+//! nothing is stored, the methods are the register; `clear f` beside them: `f(bits)` after a read of RC bits that were
+//! set, which `get` itself then need not clear. With W1C or W1S, `set` gets what the register becomes. Hooks of an array take the index first.
+//! What in a row would be without effect does not compile ([`soundness`](crate::soundness)).
 //!
 //! **Widths.** `widths` lists what an access may be wide; it must be aligned to its width unless the table says
 //! `unaligned` (`else fault, unaligned:`). What is neither faults, or is ignored and counted, as `else` says. A hart
@@ -241,6 +243,11 @@ pub const fn mask(fields: &[(&str, Field)], access: Access) -> u64 {
 pub const fn written(fields: &[(&str, Field)], old: u64, new: u64) -> u64 {
     let kept = mask(fields, Access::RW) | mask(fields, Access::WO);
     ((old & !kept) | (new & kept) | (new & mask(fields, Access::W1S))) & !(new & mask(fields, Access::W1C))
+}
+
+/// Whether ones that are written mean something else than ones in `fields`.
+pub const fn by_ones(fields: &[(&str, Field)]) -> bool {
+    mask(fields, Access::W1C) | mask(fields, Access::W1S) != 0
 }
 
 /// The bits of `fields` that a read shows.

@@ -16,16 +16,17 @@ macro_rules! registers {
             $field:ident [$($bits:tt)+] $($access:ident)? $({ $($named:tt = $number:literal),* $(,)? })?
         ),* $(,)? }
         $(= $reset:literal)?
-        $(read $read:ident)? $(write $write:ident)? $(get $get:ident)? $(set $set:ident)? $(then $then:ident)?;
+        $(read $read:ident)? $(write $write:ident)? $(get $get:ident)? $(set $set:ident)?
+        $(clear $clear:ident)? $(then $then:ident)?;
     )*) => {
         // Serde takes a path as text, where a macro's own crate has no name.
-        #[allow(unused_imports)]
+        #[allow(unused_imports, reason = "a table without registers saves nothing")]
         use $crate::serde as __hartwright_serde;
 
         /// The registers' values; their fields are in the modules of the same names.
         #[derive(Clone, Debug, PartialEq, Eq, $crate::serde::Serialize, $crate::serde::Deserialize)]
         #[serde(crate = "__hartwright_serde")]
-        #[allow(missing_docs, unreachable_pub)]
+        #[allow(missing_docs, unreachable_pub, reason = "a register's documentation is its module's")]
         pub struct Regs {
             $(pub $reg: $crate::register_cell!(type $ty [$($count)?] [$($get)? $($set)?])),*
         }
@@ -40,7 +41,7 @@ macro_rules! registers {
 
         $(
             $(#[doc = $doc])*
-            #[allow(missing_docs, unreachable_pub, dead_code)]
+            #[allow(missing_docs, unreachable_pub, dead_code, reason = "the table names fields that no code does")]
             pub mod $reg {
                 use $crate::{register_field, Field};
                 $(
@@ -59,33 +60,48 @@ macro_rules! registers {
 
         impl $crate::Registers for $device {
             fn table(&self) -> &'static $crate::Table {
+                const ROWS: &[$crate::Register] = &[$($crate::Register {
+                    name: stringify!($reg),
+                    offset: $offset,
+                    width: size_of::<$ty>() as u8,
+                    count: 1 $(- 1 + $count)?,
+                    stride: 0 $(+ $stride)?,
+                    reset: 0 $(+ $reset as u64)?,
+                    plain: $crate::register_cell!(plain [$($read)? $($write)? $($get)? $($set)?]),
+                    stored: $crate::register_cell!(plain [$($get)? $($set)?]),
+                    fields: $reg::FIELDS,
+                    readable: $crate::regs::readable($reg::FIELDS),
+                    writable: $crate::regs::writable($reg::FIELDS),
+                    read_clears: $crate::regs::mask($reg::FIELDS, $crate::Access::RC),
+                    doc: concat!($($doc),*),
+                }),*];
+                // What the compiler says of a mistake names the constant, and so the register.
+                $(const _: () = {
+                    #[allow(non_upper_case_globals, reason = "registers' names")]
+                    const $reg: () = $crate::soundness::row(
+                        &$crate::soundness::find(ROWS, stringify!($reg)),
+                        &[
+                            $($crate::register_cell!(hook Read $read),)? $($crate::register_cell!(hook Write $write),)?
+                            $($crate::register_cell!(hook Get $get),)? $($crate::register_cell!(hook Set $set),)?
+                            $($crate::register_cell!(hook Clear $clear),)? $($crate::register_cell!(hook Then $then),)?
+                        ],
+                    );
+                    $reg
+                };)*
+                const _: () = $crate::soundness::rows(ROWS, &[$(false $(|| $crate::register_cell!(yes $guard))?),*]);
                 static TABLE: $crate::Table = $crate::Table {
                     size: $size,
                     widths: &[$($widths),*],
                     unaligned: false $(|| $crate::register_cell!(unaligned $rule))*,
                     big: false $(|| $crate::register_cell!(big $rule))*,
                     otherwise: $crate::register_cell!(otherwise $otherwise),
-                    rows: &[$($crate::Register {
-                        name: stringify!($reg),
-                        offset: $offset,
-                        width: size_of::<$ty>() as u8,
-                        count: 1 $(- 1 + $count)?,
-                        stride: 0 $(+ $stride)?,
-                        reset: 0 $(+ $reset as u64)?,
-                        plain: $crate::register_cell!(plain [$($read)? $($write)? $($get)? $($set)?]),
-                        stored: $crate::register_cell!(plain [$($get)? $($set)?]),
-                        fields: $reg::FIELDS,
-                        readable: $crate::regs::readable($reg::FIELDS),
-                        writable: $crate::regs::writable($reg::FIELDS),
-                        read_clears: $crate::regs::mask($reg::FIELDS, $crate::Access::RC),
-                        doc: concat!($($doc),*),
-                    }),*],
+                    rows: ROWS,
                 };
                 &TABLE
             }
 
             fn present(&self, row: usize) -> bool {
-                #[allow(non_camel_case_types, clippy::enum_variant_names)]
+                #[allow(non_camel_case_types, clippy::enum_variant_names, reason = "registers' names")]
                 enum Row { $($reg),* }
                 $($(if row == Row::$reg as usize { return self.$guard(); })?)*
                 let _ = (row, $(Row::$reg),*);
@@ -93,7 +109,7 @@ macro_rules! registers {
             }
 
             fn load(&mut self, row: usize, index: usize) -> u64 {
-                #[allow(non_camel_case_types, clippy::enum_variant_names)]
+                #[allow(non_camel_case_types, clippy::enum_variant_names, reason = "registers' names")]
                 enum Row { $($reg),* }
                 $(if row == Row::$reg as usize {
                     let value = $crate::register_cell!(
@@ -106,7 +122,7 @@ macro_rules! registers {
             }
 
             fn stored(&mut self, row: usize, index: usize) -> u64 {
-                #[allow(non_camel_case_types, clippy::enum_variant_names)]
+                #[allow(non_camel_case_types, clippy::enum_variant_names, reason = "registers' names")]
                 enum Row { $($reg),* }
                 $(if row == Row::$reg as usize {
                     return $crate::register_cell!(
@@ -118,13 +134,22 @@ macro_rules! registers {
             }
 
             fn store(&mut self, row: usize, index: usize, value: u64) {
-                #[allow(non_camel_case_types, clippy::enum_variant_names)]
+                #[allow(non_camel_case_types, clippy::enum_variant_names, reason = "registers' names")]
                 enum Row { $($reg),* }
                 $(if row == Row::$reg as usize {
                     $crate::register_cell!(
                         store self index value $ty $reg [$reg] [$($count)?] [$($get)? $($set)?]
                     );
                     $crate::register_cell!(call self [$($write)?] index (value as $ty) [$($count)?]);
+                    // One to a bit of W1C or W1S says what becomes of it, whoever keeps it.
+                    let value = if const { $crate::regs::by_ones($reg::FIELDS) } {
+                        let old = $crate::register_cell!(
+                            load self index [$reg] [$($count)?] [] [$($get)?] [$($get)? $($set)?]
+                        );
+                        $crate::regs::written($reg::FIELDS, old, value)
+                    } else {
+                        value
+                    };
                     $crate::register_cell!(call self [$($set)?] index (value as $ty) [$($count)?]);
                     $crate::register_cell!(call self [$($then)?] index () [$($count)?]);
                     return;
@@ -133,19 +158,19 @@ macro_rules! registers {
             }
 
             fn clear(&mut self, row: usize, index: usize, bits: u64) {
-                #[allow(non_camel_case_types, clippy::enum_variant_names)]
+                #[allow(non_camel_case_types, clippy::enum_variant_names, reason = "registers' names")]
                 enum Row { $($reg),* }
                 $(if row == Row::$reg as usize {
                     $crate::register_cell!(clear self index bits $ty [$reg] [$($count)?] [$($get)? $($set)?]);
+                    $crate::register_cell!(call self [$($clear)?] index (bits as $ty) [$($count)?]);
                     $crate::register_cell!(call self [$($then)?] index () [$($count)?]);
                     return;
                 })*
                 let _ = (row, index, bits);
             }
 
-            #[allow(unreachable_code)]
+            #[allow(unreachable_code, reason = "the first stored register's row returns")]
             fn saved(&mut self) -> Option<&mut dyn $crate::Saved> {
-                // The first stored register's row returns them all.
                 $($crate::register_cell!(saved self [$($get)? $($set)?]);)*
                 None
             }
@@ -165,6 +190,9 @@ macro_rules! register_cell {
     (big big) => { true };
     (big unaligned) => { false };
 
+    (yes $what:ident) => { true };
+    (hook $hook:ident $method:ident) => { $crate::soundness::Hook::$hook };
+
     (plain []) => { true };
     (plain [$($hook:ident)+]) => { false };
 
@@ -181,6 +209,9 @@ macro_rules! register_cell {
     (load $self:ident $index:ident $at:tt [] [] [$get:ident] $live:tt) => { u64::from($self.$get()) };
     (load $self:ident $index:ident $at:tt [$count:expr] [] [$get:ident] $live:tt) => { u64::from($self.$get($index)) };
     (load $self:ident $index:ident $at:tt [$($count:expr)?] [] [] [$set:ident]) => { 0u64 };
+    // This is refused by its row.
+    (load $self:ident $index:ident $at:tt $array:tt [$read:ident] [$get:ident] $live:tt) => { 0u64 };
+    (load $self:ident $index:ident $at:tt $array:tt [$read:ident] [] [$set:ident]) => { 0u64 };
     (load $self:ident $index:ident [$at:ident] [] [] [] []) => { u64::from($self.state.regs.$at) };
     (load $self:ident $index:ident [$at:ident] [$count:expr] [] [] []) => {
         $self.state.regs.$at.get($index).map_or(0, |value| u64::from(*value))

@@ -89,9 +89,9 @@ registers! { Ns16550a size 0x100, widths [1] else ignore:
         TEMT[6] RO,
         /// Some character in the FIFO came with an error.
         ERR[7] RO,
-    } get line_status;
+    } get line_status clear clear_errors;
     /// Modem status: the low half tells what changed since it was read.
-    6 msr: u8 { DCTS[0] RC, DDSR[1] RC, TERI[2] RC, DDCD[3] RC, CTS[4] RO, DSR[5] RO, RI[6] RO, DCD[7] RO } get modem_status;
+    6 msr: u8 { DCTS[0] RC, DDSR[1] RC, TERI[2] RC, DDCD[3] RC, CTS[4] RO, DSR[5] RO, RI[6] RO, DCD[7] RO } get modem_status clear clear_changes;
     /// Scratch: for software to keep a byte in.
     7 scr: u8 { DATA[7:0] };
 }
@@ -256,26 +256,27 @@ impl Ns16550a {
         self.sync();
     }
 
-    fn line_status(&mut self) -> u8 {
+    fn line_status(&self) -> u8 {
         let State { rx, tx, errors, .. } = &self.state;
         let inside = rx.iter().any(|(_, flags)| *flags != 0);
-        let status = *errors
+        *errors
             | lsr::DR.when::<u8>(!rx.is_empty())
             | (lsr::THRE.when::<u8>(true) | lsr::TEMT.when::<u8>(true)) * u8::from(tx.is_empty())
-            | lsr::ERR.when::<u8>(self.fifos() && (inside || errors & CHARACTER != 0));
-        // Drivers poll this register: most reads change nothing.
-        if self.state.errors != 0 {
-            self.state.errors = 0;
-            self.sync();
-        }
-        status
+            | lsr::ERR.when::<u8>(self.fifos() && (inside || errors & CHARACTER != 0))
     }
 
-    fn modem_status(&mut self) -> u8 {
-        let status = self.state.msr;
-        self.state.msr &= 0xf0;
+    fn clear_errors(&mut self, bits: u8) {
+        self.state.errors &= !bits;
         self.sync();
-        status
+    }
+
+    fn modem_status(&self) -> u8 {
+        self.state.msr
+    }
+
+    fn clear_changes(&mut self, bits: u8) {
+        self.state.msr &= !bits;
+        self.sync();
     }
 
     /// A character arrives. The caller has seen to it that there is room, unless it comes from the loop.

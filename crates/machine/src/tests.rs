@@ -28,7 +28,7 @@ mod plic {
     }
 
     registers! { Plic size 0x100, widths [4] else fault:
-        0x00 nothing: u32 {};
+        0x00 nothing: u32 { NOTHING[0] RO };
     }
 
     impl Device for Plic {
