@@ -64,6 +64,9 @@ const PACKAGES: &[(&str, &str)] = &[
     // A C library whose programs call the host by semihosting.
     ("gcc-riscv64-unknown-elf", "riscv64-unknown-elf-gcc"),
     ("picolibc-riscv64-unknown-elf", "/usr/lib/picolibc/riscv64-unknown-elf/include/semihost.h"),
+    // Who judges what we write to images, and shows in what order.
+    ("qemu-utils", "qemu-img"),
+    ("strace", "strace"),
     // Programs made at random, and what they include.
     ("csmith", "csmith"),
     ("libcsmith-dev", "/usr/include/csmith/csmith.h"),
