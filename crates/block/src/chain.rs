@@ -118,6 +118,8 @@ pub struct Opened {
     pub image: Image,
     /// Its format.
     pub format: Format,
+    /// The file that it is built on.
+    pub backing: Option<String>,
     /// How many images there are, itself included.
     pub depth: usize,
     /// What the user should know.
@@ -130,7 +132,7 @@ pub struct Opened {
 /// One sentence, in QEMU's words where it has some.
 pub fn open(node: &Node, manner: Manner) -> Result<Opened, Refusal> {
     let mut warnings = vec![];
-    let (format, access, file, lossy, depth) = layer(node, manner.read_only, 0)?;
+    let Layer { format, access, file, lossy, backing, depth } = layer(node, manner.read_only, 0)?;
     let guessed = node.format.is_none() && format == Format::Raw && !manner.read_only;
     if guessed {
         warnings.push(format!(
@@ -141,7 +143,7 @@ pub fn open(node: &Node, manner: Manner) -> Result<Opened, Refusal> {
         ));
     }
     let image = Image::new(access, file, lossy, Manner { guarded: guessed, ..manner });
-    Ok(Opened { image, format, depth, warnings })
+    Ok(Opened { image, format, backing, depth, warnings })
 }
 
 /// Opens `node` for reading, with what is written going to a file that nobody sees and that goes with the program.
@@ -167,10 +169,21 @@ pub fn open_overlay(node: &Node, manner: Manner) -> Result<Opened, Refusal> {
     })();
     let access = access.map_err(|error: io::Error| failed(crate::reason(&error)))?;
     base.image = Image::new(access, file, None, Manner { read_only: false, no_flush: true, ..manner });
-    Ok(Opened { image: base.image, format: Format::Qcow2, depth: base.depth + 1, warnings: base.warnings })
+    let backing = Some(node.path.clone());
+    Ok(Opened { format: Format::Qcow2, backing, depth: base.depth + 1, ..base })
 }
 
-type Layer = (Format, FormatAccess<Storage>, File, Option<Lossy>, usize);
+/// One image of a chain, open.
+struct Layer {
+    format: Format,
+    access: FormatAccess<Storage>,
+    file: File,
+    lossy: Option<Lossy>,
+    /// The path of the next one.
+    backing: Option<String>,
+    /// How many there are from here on.
+    depth: usize,
+}
 
 /// Opens one image and those below it.
 fn layer(node: &Node, read_only: bool, depth: usize) -> Result<Layer, Refusal> {
@@ -214,19 +227,22 @@ fn layer(node: &Node, read_only: bool, depth: usize) -> Result<Layer, Refusal> {
     match format {
         Format::Raw => {
             let raw = Raw::builder(storage).write(!read_only).open(DenyImplicitOpenGate::default());
-            Ok((format, FormatAccess::new(raw.map_err(|error| failed(&error))?), file, lossy, 1))
+            let access = FormatAccess::new(raw.map_err(|error| failed(&error))?);
+            Ok(Layer { format, access, file, lossy, backing: None, depth: 1 })
         }
         Format::Qcow2 => {
             let header = trusted(node, &plain, read_only)?;
-            let below = below(node, &header)?.map(|below| layer(&below, true, depth + 1));
+            let next = below(node, &header)?;
+            let below = next.as_ref().map(|next| layer(next, true, depth + 1));
             let below = below.transpose().map_err(|refusal| Refusal {
                 message: format!("Could not open backing file: {}", refusal.message),
                 hint: refusal.hint,
             })?;
-            let (backing, depth) = below.map_or((None, 0), |below| (Some(below.1), below.4));
-            let qcow2 = Qcow2::<Storage>::builder(storage).write(!read_only).backing(backing).data_file(None);
+            let (below, depth) = below.map_or((None, 0), |below| (Some(below.access), below.depth));
+            let qcow2 = Qcow2::<Storage>::builder(storage).write(!read_only).backing(below).data_file(None);
             let qcow2 = qcow2.open(DenyImplicitOpenGate::default()).map_err(|error| failed(&error))?;
-            Ok((format, FormatAccess::new(qcow2), file, lossy, depth + 1))
+            let backing = next.map(|next| next.path);
+            Ok(Layer { format, access: FormatAccess::new(qcow2), file, lossy, backing, depth: depth + 1 })
         }
         Format::Foreign(name) => {
             let message = format!("'{}' is an image in format {name}: not yet in hartwright", node.path);

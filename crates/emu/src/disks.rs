@@ -8,7 +8,7 @@ use std::{
 
 use hartwright_backend::reason;
 use hartwright_block::{
-    Disk, Manner, Node, open, open_overlay,
+    Disk, Format, open, open_overlay,
     spec::{Drive, Interface, Media, Nodes},
 };
 use hartwright_device::BlockPort;
@@ -71,6 +71,15 @@ pub(crate) fn plan(asked: &Asked) -> Result<(Vec<PlannedDisk>, Vec<DeviceOption>
 pub struct Disks {
     running: Vec<(String, Disk)>,
     ports: HashMap<String, BlockPort>,
+    /// By id or node name, what was found.
+    found: HashMap<String, Found>,
+}
+
+/// What an image was found to be.
+struct Found {
+    format: Format,
+    backing: Option<String>,
+    depth: usize,
 }
 
 impl Disks {
@@ -85,6 +94,8 @@ impl Disks {
             let Some((node, manner)) = &drive.image else { continue };
             let opened = if drive.snapshot { open_overlay(node, *manner) } else { open(node, *manner) };
             let opened = opened.map_err(|refusal| Failure::of(&planned.option, refusal))?;
+            let found = Found { format: opened.format, backing: opened.backing, depth: opened.depth };
+            disks.found.insert(drive.id.clone(), found);
             for warning in opened.warnings {
                 // There is nowhere else to warn.
                 let _ = writeln!(io::stderr(), "{warning}");
@@ -132,7 +143,7 @@ pub(crate) fn refuse_homeless(config: &Config, spec: &MachineSpec) -> Result<(),
 }
 
 /// What `info block` shows.
-pub(crate) fn info(config: &Config, spec: &MachineSpec) -> String {
+pub(crate) fn info(config: &Config, disks: &Disks, spec: &MachineSpec) -> String {
     let mut text = String::new();
     for (number, planned) in config.disks.iter().enumerate() {
         let drive = &planned.drive;
@@ -149,7 +160,11 @@ pub(crate) fn info(config: &Config, spec: &MachineSpec) -> String {
         // Writing to a string cannot fail.
         let _ = match &drive.image {
             None => writeln!(text, "{}: [not inserted]", drive.id),
-            Some((node, manner)) => about(&mut text, drive, number, node, *manner),
+            Some((node, manner)) => {
+                let format = disks.found.get(&drive.id).map_or("raw", |found| found.format.name());
+                let read_only = if manner.read_only { ", read-only" } else { "" };
+                writeln!(text, "{} (#block{number}): {} ({format}{read_only})", drive.id, node.path)
+            }
         };
         if let Some(user) = user {
             let _ = writeln!(text, "    Attached to:      /machine/{user}");
@@ -161,6 +176,9 @@ pub(crate) fn info(config: &Config, spec: &MachineSpec) -> String {
             let direct = if node.direct { ", direct" } else { "" };
             let unsafe_ = if manner.no_flush || drive.snapshot { ", ignore flushes" } else { "" };
             let _ = writeln!(text, "    Cache mode:       {mode}{direct}{unsafe_}");
+            if let Some(Found { backing: Some(backing), depth, .. }) = disks.found.get(&drive.id) {
+                let _ = writeln!(text, "    Backing file:     {backing} (chain depth: {})", depth - 1);
+            }
             if manner.detect_zeroes {
                 let how = if manner.zeroes_unmap { "unmap" } else { "on" };
                 let _ = writeln!(text, "    Detect zeroes:    {how}");
@@ -168,14 +186,4 @@ pub(crate) fn info(config: &Config, spec: &MachineSpec) -> String {
         }
     }
     text
-}
-
-fn about(text: &mut String, drive: &Drive, number: usize, node: &Node, manner: Manner) -> std::fmt::Result {
-    let format = match (drive.snapshot, node.format) {
-        (true, _) => "qcow2",
-        (false, Some(format)) => format.name(),
-        (false, None) => "probed",
-    };
-    let read_only = if manner.read_only { ", read-only" } else { "" };
-    writeln!(text, "{} (#block{number}): {} ({format}{read_only})", drive.id, node.path)
 }

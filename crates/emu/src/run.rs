@@ -147,7 +147,7 @@ fn prepare(config: &Config) -> Result<Running<'_>, Outcome> {
         let ends = ends(config, &host, &disks, spec, outbox.clone())?;
 
         let chardevs = host.backends.infos().into_iter().map(|info| (info.id, info.filename)).collect();
-        let disks = disks::info(config, spec);
+        let disks = disks::info(config, &disks, spec);
         let around = Around { outbox: Mutex::new(outbox), chardevs, disks, log };
         let built = Built::new(config, assembled, &ends, trace, Box::new(around))?;
         let control = &built.control;
