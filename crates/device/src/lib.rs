@@ -11,6 +11,7 @@ mod block;
 mod bus;
 mod conforms;
 mod dma;
+mod entropy;
 mod items;
 mod locked;
 pub mod log;
@@ -27,6 +28,7 @@ pub use block::{BlockError, BlockInfo, BlockOp, BlockPort, BlockReply, BlockRequ
 pub use bus::{Bus, Card, NewCard};
 pub use conforms::{any_access, conforms};
 pub use dma::{Array, Dma};
+pub use entropy::Entropy;
 pub use hartwright_mem::{BusError, Mmio};
 pub use hartwright_objects::Error;
 pub use hartwright_wire::{Alarm, Clock, Comparator, Line, Mtime, Sink};

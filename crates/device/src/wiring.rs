@@ -1,6 +1,6 @@
 //! What a device is wired to, and what it tells the one who wires it.
 
-use crate::{Array, BlockPort, CharPort, Clock, Dma, Items, Line, Mtime, Sink};
+use crate::{Array, BlockPort, CharPort, Clock, Dma, Entropy, Items, Line, Mtime, Sink};
 use std::{fmt, sync::Arc};
 
 /// All that a device is given from outside.
@@ -28,6 +28,8 @@ pub struct Wiring {
     pub items: Arc<Items>,
     /// The time of day when the clock was at 0, in nanoseconds since 1970 began.
     pub epoch: u64,
+    /// Random bytes, for a device that gives some to the guest.
+    pub entropy: Entropy,
     /// Where to ask for power-off and reset.
     pub power: Power,
     /// What its cards are wired to, without [`memory`](Self::memory) and [`me`](Self::me): see [`Self::take_cards`].
@@ -56,6 +58,7 @@ impl Default for Wiring {
             block: BlockPort::default(),
             items: Arc::default(),
             epoch: 0,
+            entropy: Entropy::default(),
             power: Power::default(),
             cards: vec![],
             me: Arc::new(Nobody),

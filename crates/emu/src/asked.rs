@@ -56,6 +56,7 @@ pub struct Asked {
     pub(crate) debug_threads: bool,
     pub(crate) pidfile: Option<PathBuf>,
     pub(crate) seed: Option<u64>,
+    pub(crate) sources: Vec<crate::PlannedSource>,
     pub(crate) rtc: Rtc,
     pub(crate) firmware_files: Vec<(String, Vec<u8>)>,
     pub(crate) escape: Option<u8>,

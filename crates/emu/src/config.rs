@@ -40,6 +40,8 @@ pub struct Config {
     pub boot: BootOptions,
     /// `-device`, in order.
     pub devices: Vec<DeviceOption>,
+    /// Sources of random bytes (`-object`), in order.
+    pub sources: Vec<crate::PlannedSource>,
     /// `-global`, in order.
     pub globals: Vec<GlobalOption>,
     /// `-drive`, `-blockdev` and their short forms.
@@ -331,6 +333,7 @@ pub fn resolve(program: &Program, asked: Asked) -> Result<Config, Outcome> {
         smp: asked.smp,
         boot,
         devices: asked.devices.into_iter().chain(with_disks).collect(),
+        sources: asked.sources,
         globals: asked.globals,
         disks,
         chardevs: ends.chardevs,

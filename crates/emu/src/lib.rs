@@ -12,6 +12,7 @@ mod catalogue;
 mod chores;
 mod config;
 mod disks;
+mod entropy;
 mod failure;
 mod flags;
 mod help;
@@ -34,6 +35,7 @@ pub use config::{
     Semihosted, resolve,
 };
 pub use disks::{Disks, PlannedDisk};
+pub use entropy::PlannedSource;
 pub use failure::Failure;
 pub use flags::{FLAGS, Flag, Group, all_flags};
 pub use help::{Format, generate, help};

@@ -23,7 +23,7 @@ use crate::{
     Built, Config, Disks, Failure, Host, HostEvent, LogItem, Outcome, Program,
     assemble::{assemble, named_chardevs},
     chores::chore,
-    disks,
+    disks, entropy,
     host::{self, report},
     parse, resolve,
     semihosting::CONSOLE,
@@ -207,7 +207,9 @@ fn ends(
         // When nobody listens any more, the end is on its way already.
         let _ = outbox.lock().unwrap_or_else(PoisonError::into_inner).send(Message::Guest(request));
     });
-    Ok(Ends { ports, disks: disks.ports(), epoch: config.rtc.epoch(), power })
+    let entropy = entropy::common(config).map_err(Outcome::Fail)?;
+    let sources = entropy::sources(config, &entropy).map_err(Outcome::Fail)?;
+    Ok(Ends { ports, disks: disks.ports(), epoch: config.rtc.epoch(), entropy, sources, power })
 }
 
 fn forward_host_events(host: &mut Host, outbox: Sender<Message>) -> Result<(), Outcome> {

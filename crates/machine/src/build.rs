@@ -6,8 +6,8 @@ use crate::{
     check::{DISK, PORT},
 };
 use hartwright_device::{
-    Array, BlockPort, CharPort, Clock, Device, Dma, Items, Line, Locked, Mtime, Power, Sink, Target, Wiring,
-    trace,
+    Array, BlockPort, CharPort, Clock, Device, Dma, Entropy, Items, Line, Locked, Mtime, Power, Sink, Target,
+    Wiring, trace,
 };
 use hartwright_mem::AddressSpace;
 use hartwright_objects::{Abstract, BASES, Class, Error, Given, Instance, Node, Object, Value};
@@ -15,6 +15,9 @@ use std::{
     collections::HashMap,
     sync::{Arc, Mutex},
 };
+
+/// The property that names a source of random bytes.
+const SOURCE: &str = "rng";
 
 /// A machine without harts: they come from the crate that runs them, which is above this one.
 pub struct Frame {
@@ -60,6 +63,10 @@ pub struct Outside {
     pub disks: HashMap<String, BlockPort>,
     /// The time of day when the machine's clock is at 0, in nanoseconds since 1970 began.
     pub epoch: u64,
+    /// Random bytes, for devices that name no source.
+    pub entropy: Entropy,
+    /// Sources of random bytes by the ids of their `-object`.
+    pub sources: HashMap<String, Entropy>,
     /// Where requests of power-off and reset go.
     pub power: Power,
 }
@@ -170,6 +177,7 @@ impl Frame {
                 block: disk(&row.class, object(DISK), &outside.disks)?,
                 items: self.items.clone(),
                 epoch: outside.epoch,
+                entropy: outside.entropy.clone(),
                 power: outside.power.clone(),
                 cards: self.card_wirings(&[index], outside)?,
                 // `Locked::wire` puts the device here.
@@ -197,6 +205,7 @@ impl Frame {
                 name: row.name.value.clone(),
                 chardev: port(&row.name, object(PORT), &outside.ports)?,
                 block: disk(&row.class, object(DISK), &outside.disks)?,
+                entropy: source(object(SOURCE), outside)?,
                 cards: self.card_wirings(path, outside)?,
                 ..Wiring::default()
             });
@@ -289,6 +298,16 @@ fn port(device: &str, named: Option<Value>, ports: &HashMap<String, CharPort>) -
         None => Err(format!(
             "device '{device}': chardev '{name}' not found; it is a serial0, serial1, ... or the id of a -chardev"
         )),
+    }
+}
+
+/// A device's random bytes.
+fn source(named: Option<Value>, outside: &Outside) -> Result<Entropy, String> {
+    match named {
+        Some(Value::Str(name)) => {
+            outside.sources.get(&name).cloned().ok_or_else(|| format!("Device '{name}' not found"))
+        }
+        _ => Ok(outside.entropy.clone()),
     }
 }
 

@@ -16,6 +16,7 @@ use Arg::{Expr, Flag, OptionalWord, Rest, Word};
 /// Every command, by name.
 #[rustfmt::skip]
 pub const COMMANDS: &[Command] = &[
+    row(&["balloon"], &[Expr], "target", "request VM to change its memory allocation (in MB)", crate::balloon::ask),
     row(&["cont", "c"], &[], "", "resume emulation", |s, _| s.control.cont().map_err(Failed::new)),
     row(&["cpu"], &[Expr], "index", "set the default CPU", cpu),
     row(&["help", "?"], &[Rest], "[cmd]", "show the help", help),
@@ -38,6 +39,7 @@ pub const COMMANDS: &[Command] = &[
 /// Every `info` command, by name.
 #[rustfmt::skip]
 pub(crate) const INFO_ROWS: &[Command] = &[
+    row(&["balloon"], &[], "", "show balloon information", crate::balloon::show),
     row(&["block"], &[], "", "show info of one block device or all block devices", crate::info::block),
     row(&["chardev"], &[], "", "show the character devices", crate::info::chardev),
     row(&["cpus"], &[], "", "show infos for each CPU", crate::info::cpus),

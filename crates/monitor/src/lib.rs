@@ -9,6 +9,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod balloon;
 mod commands;
 mod console;
 mod control;

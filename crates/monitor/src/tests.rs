@@ -109,6 +109,8 @@ fn mistakes_are_told_as_in_qemu() {
     check(s, "log", "log: string expected\nTry \"help log\" for more information\n");
     check(s, "memsave 0x1000 16 \"x", "unterminated string\nTry \"help memsave\" for more information\n");
     check(s, "cpu 5", "invalid CPU index\n");
+    check(s, "balloon 64", "Error: No balloon device has been activated\n");
+    check(s, "info balloon", "Error: No balloon device has been activated\n");
     check(s, "system_powerdown", "this machine has no power button\n");
     check(s, "info qom-tree /nope", "Path '/nope' could not be resolved.\n");
     let unwritable = s.run("memsave 0x1000 16 \"/nonexist/file\"");

@@ -9,27 +9,37 @@
 
 #![forbid(unsafe_code)]
 
+mod balloon;
 mod blk;
 mod card;
 mod chain;
+mod console;
 mod fuzz;
 mod io;
 mod mmio;
 mod ring;
+mod rng;
 
 #[cfg(test)]
 mod blk_tests;
 #[cfg(test)]
+mod console_tests;
+#[cfg(test)]
 mod driver;
 #[cfg(test)]
 mod mmio_tests;
+#[cfg(test)]
+mod other_tests;
 
+pub use balloon::Balloon;
 pub use blk::Blk;
 pub use card::VirtioCard;
 pub use chain::Chain;
+pub use console::{Console, PortCard, VirtConsole, VirtSerialPort};
 pub use fuzz::any_guest;
 pub use io::Io;
 pub use mmio::VirtioMmio;
+pub use rng::Rng;
 
 /// Feature bits of no particular card (virtio 1.2, section 6; legacy: 6.3).
 pub mod features {

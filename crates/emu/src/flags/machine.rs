@@ -5,8 +5,8 @@ use hartwright_machine::is_file;
 
 use super::{Complete, FLAG, Flag};
 use crate::{
-    Accel, Asked, Face, Failure, Outcome, Rtc, Topology, asked::Argument, catalogue, config::GlobalOption,
-    not_yet,
+    Accel, Asked, Face, Failure, Outcome, PlannedSource, Rtc, Topology, asked::Argument, catalogue,
+    config::GlobalOption, entropy, not_yet,
 };
 
 pub(super) const FLAGS: &[Flag] = &[
@@ -145,13 +145,33 @@ pub(super) const FLAGS: &[Flag] = &[
     Flag {
         names: &["object"],
         form: "TYPE,id=ID[,PROPERTY=VALUE]...|JSON",
-        brief: "create an object; there is no type of them yet",
-        parse: |_, arg| {
+        brief: "create an object: a source of random bytes",
+        more: "rng-builtin has the host's, or those of -seed; rng-random those of filename=FILE, or of /dev/urandom.",
+        examples: &[(
+            "-object rng-builtin,id=r -device virtio-rng-device,rng=r",
+            "give the guest random bytes",
+        )],
+        parse: |asked, arg| {
             let mut none = Asked::default();
             if let Ok(Opts { help: true, .. }) = Opts::parse_strict(&arg.text, Some("qom-type")) {
-                return Err(Outcome::print("List of user creatable objects:\n"));
+                return Err(Outcome::print(format!(
+                    "List of user creatable objects:\n  {}\n",
+                    entropy::TYPES.join("\n  ")
+                )));
             }
             let object = arg.object("qom-type", &mut none, true)?;
+            if entropy::TYPES.contains(&&*object.driver) {
+                let planned = PlannedSource::new(object).map_err(|why| arg.refuse(why))?;
+                if asked.sources.iter().any(|other| other.id == planned.id) {
+                    let why = format!(
+                        "attempt to add duplicate property '{}' to object (type 'container')",
+                        planned.id
+                    );
+                    return Err(arg.refuse(why));
+                }
+                asked.sources.push(planned);
+                return Ok(());
+            }
             if not_yet::OBJECTS.contains(&&*object.driver) {
                 return Err(arg.not_yet());
             }
@@ -159,7 +179,12 @@ pub(super) const FLAGS: &[Flag] = &[
         },
         refuses: &[
             ("foo,id=x", "-object foo,id=x: Parameter 'qom-type' does not accept value 'foo'"),
-            ("rng-random,id=x", "-object rng-random,id=x: not yet in hartwright"),
+            ("rng-egd,id=x", "-object rng-egd,id=x: not yet in hartwright"),
+            ("rng-builtin", "-object rng-builtin: Parameter 'id' is missing"),
+            (
+                "rng-builtin,id=x,filename=f",
+                "-object rng-builtin,id=x,filename=f: Property 'rng-builtin.filename' not found",
+            ),
             ("id=x", "-object id=x: Parameter 'qom-type' is missing"),
         ],
         ..FLAG
