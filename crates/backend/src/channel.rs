@@ -79,15 +79,29 @@ impl Channel {
         let fd =
             rustix::fs::open(path, flags | OFlags::CLOEXEC | OFlags::NOCTTY, Mode::from_raw_mode(0o666))?;
         let kind = FileType::from_raw_mode(rustix::fs::fstat(&fd)?.st_mode);
-        let manner = match kind {
-            FileType::Fifo | FileType::CharacterDevice => {
-                let before = rustix::fs::fcntl_getfl(&fd)?;
-                rustix::fs::fcntl_setfl(&fd, before | OFlags::NONBLOCK)?;
-                Manner::Ours
-            }
-            _ => Manner::File,
-        };
-        Ok(Channel { fd: Arc::new(fd), manner })
+        match kind {
+            FileType::Fifo | FileType::CharacterDevice => Channel::ours(fd),
+            _ => Ok(Channel { fd: Arc::new(fd), manner: Manner::File }),
+        }
+    }
+
+    /// A channel over a path that we opened for both directions.
+    pub(crate) fn both_ways(path: &std::path::Path) -> io::Result<Channel> {
+        let flags = OFlags::RDWR | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        Channel::ours(rustix::fs::open(path, flags, Mode::empty())?)
+    }
+
+    /// A channel over a descriptor that nobody else has.
+    pub(crate) fn ours(fd: OwnedFd) -> io::Result<Channel> {
+        let before = rustix::fs::fcntl_getfl(&fd)?;
+        rustix::fs::fcntl_setfl(&fd, before | OFlags::NONBLOCK)?;
+        Ok(Channel { fd: Arc::new(fd), manner: Manner::Ours })
+    }
+
+    /// The same channel with a descriptor of its own, so that each can be watched for itself.
+    pub(crate) fn again(&self) -> io::Result<Channel> {
+        let fd = rustix::io::fcntl_dupfd_cloexec(&self.fd, 3)?;
+        Ok(Channel { fd: Arc::new(fd), manner: self.manner })
     }
 
     /// Reads what is there: zero bytes are the end, [`io::ErrorKind::WouldBlock`] is nothing now.
@@ -121,6 +135,22 @@ impl Channel {
             0 => Err(io::ErrorKind::WouldBlock.into()),
             _ => Ok(()),
         }
+    }
+}
+
+impl io::Read for Channel {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        Channel::read(self, into)
+    }
+}
+
+impl io::Write for Channel {
+    fn write(&mut self, from: &[u8]) -> io::Result<usize> {
+        Channel::write(self, from)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

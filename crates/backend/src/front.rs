@@ -1,11 +1,13 @@
 //! The frontends of one host end: one, or several behind an escape key (the mux).
 
-use std::{
-    collections::VecDeque,
-    time::{Duration, Instant},
-};
+use std::collections::VecDeque;
 
 use hartwright_device::CharPort;
+
+use crate::{
+    drivers::Input,
+    mux::{Act, Mux},
+};
 
 /// What is at the machine's side of a port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,23 +53,6 @@ impl std::fmt::Debug for End {
     }
 }
 
-/// The state of the escape key and of what it switched on.
-#[derive(Debug)]
-struct Mux {
-    escape: Option<u8>,
-    escaped: bool,
-    stamps: Option<Stamps>,
-    /// What the mux itself has to say.
-    words: Vec<u8>,
-    program: String,
-}
-
-#[derive(Debug)]
-struct Stamps {
-    since: Instant,
-    line_start: bool,
-}
-
 /// How much a mux reads ahead for a frontend that does not keep up, in bytes.
 const READ_AHEAD: usize = 64 << 10;
 
@@ -78,17 +63,11 @@ const BREAKS: usize = 16;
 const MOST: usize = 4;
 
 impl Front {
-    /// Frontends of a host end that is connected, or not yet. `escape` is the mux's key, `None` for no key;
+    /// Frontends of a host end that is not connected yet. `escape` is the mux's key, `None` for no key;
     /// `program` is who says that it terminated.
-    pub(crate) fn new(mux: bool, escape: Option<u8>, program: &str, connected: bool) -> Self {
-        let mux = mux.then(|| Mux {
-            escape,
-            escaped: false,
-            stamps: None,
-            words: Vec::new(),
-            program: program.to_owned(),
-        });
-        Front { mux, ends: Vec::new(), focus: 0, connected, held: false }
+    pub(crate) fn new(mux: bool, escape: Option<u8>, program: &str) -> Self {
+        let mux = mux.then(|| Mux::new(escape, program));
+        Front { mux, ends: Vec::new(), focus: 0, connected: false, held: false }
     }
 
     /// Has it room for another frontend?
@@ -136,23 +115,28 @@ impl Front {
     }
 
     /// Takes input from the host, at most [`room`](Self::room) bytes of it.
-    pub(crate) fn feed(&mut self, bytes: &[u8]) -> Option<Key> {
-        match &mut self.mux {
-            None => {
-                if let Some(end) = self.ends.get_mut(self.focus) {
-                    end.pending.extend(bytes);
-                }
+    pub(crate) fn feed(&mut self, input: &Input) -> Option<Key> {
+        let mut breaks = input.breaks.iter().peekable();
+        for (at, byte) in input.bytes.iter().enumerate() {
+            while breaks.next_if(|place| **place <= at).is_some() {
+                self.send_break();
             }
-            Some(_) => {
-                for byte in bytes {
-                    if let Some(key) = self.key(*byte) {
-                        return Some(key);
-                    }
-                }
+            if let Some(key) = self.key(*byte) {
+                return Some(key);
             }
         }
+        breaks.for_each(|_| self.send_break());
         self.deliver();
         None
+    }
+
+    /// Gives the frontend that has the keys a break, after what it was given before.
+    pub(crate) fn send_break(&mut self) {
+        if let Some(end) = self.ends.get_mut(self.focus)
+            && end.breaks.len() < BREAKS
+        {
+            end.breaks.push_back(end.pending.len());
+        }
     }
 
     /// Gives pending input to the ports that have room.
@@ -162,59 +146,29 @@ impl Front {
         }
     }
 
-    /// One byte of a mux's input.
+    /// One byte of input.
     fn key(&mut self, byte: u8) -> Option<Key> {
-        let mux = self.mux.as_mut()?;
-        if !mux.escaped {
-            match mux.escape == Some(byte) {
-                true => mux.escaped = true,
-                false => self.give(byte),
-            }
-            return None;
-        }
-        mux.escaped = false;
-        match byte {
-            b'h' | b'?' => mux.help(),
-            b'x' => {
-                let words = format!("{}: Terminated\r\n", mux.program);
-                mux.words.extend(words.as_bytes());
-                return Some(Key::Quit);
-            }
-            b's' => mux.save(),
-            b't' => {
-                mux.stamps = match mux.stamps {
-                    None => Some(Stamps { since: Instant::now(), line_start: false }),
-                    Some(_) => None,
-                }
-            }
-            b'b' => {
-                if let Some(end) = self.ends.get_mut(self.focus)
-                    && end.breaks.len() < BREAKS
-                {
-                    end.breaks.push_back(end.pending.len());
-                }
-            }
-            b'c' => {
+        match self.mux.as_mut().map_or(Act::Give(byte), |mux| mux.key(byte)) {
+            Act::Nothing => {}
+            Act::Quit => return Some(Key::Quit),
+            Act::Break => self.send_break(),
+            Act::Next => {
                 self.focus = (self.focus + 1) % self.ends.len().max(1);
                 self.tell_connected();
             }
-            _ if mux.escape == Some(byte) => self.give(byte),
-            // A key without meaning is swallowed with its escape, as in QEMU.
-            _ => {}
+            Act::Give(byte) => {
+                if let Some(end) = self.ends.get_mut(self.focus) {
+                    end.pending.push_back(byte);
+                }
+            }
         }
         None
-    }
-
-    fn give(&mut self, byte: u8) {
-        if let Some(end) = self.ends.get_mut(self.focus) {
-            end.pending.push_back(byte);
-        }
     }
 
     /// Moves output of the frontends to `out` until that holds `enough` bytes or there is no more.
     pub(crate) fn output(&mut self, out: &mut VecDeque<u8>, enough: usize) {
         if let Some(mux) = &mut self.mux {
-            out.extend(mux.words.drain(..));
+            mux.speak(out);
         }
         let mut bytes = [0; 4096];
         for end in &self.ends {
@@ -223,9 +177,9 @@ impl Front {
                 if count == 0 {
                     break;
                 }
-                match self.mux.as_mut().and_then(|mux| mux.stamps.as_mut()) {
+                match &mut self.mux {
                     None => out.extend(&bytes[..count]),
-                    Some(stamps) => stamps.put(&bytes[..count], out),
+                    Some(mux) => mux.pass(&bytes[..count], out),
                 }
                 end.port.consume_output(count);
             }
@@ -253,50 +207,4 @@ impl End {
             }
         }
     }
-}
-
-impl Mux {
-    fn save(&mut self) {
-        if self.words.len() <= READ_AHEAD {
-            self.words.extend(b"There are no block devices to save.\r\n");
-        }
-    }
-
-    fn help(&mut self) {
-        if self.words.len() > READ_AHEAD {
-            return;
-        }
-        let name = match self.escape {
-            Some(code @ 1..=26) => format!("C-{}", char::from(code - 1 + b'a')),
-            code => format!("key {:#04x}", code.unwrap_or_default()),
-        };
-        for (key, text) in [
-            ("h", "show these keys"),
-            ("x", "end the emulator"),
-            ("s", "save disk images (there are none yet)"),
-            ("t", "put the time before each line, or stop it"),
-            ("b", "send a break"),
-            ("c", "go to the next frontend: console, monitor"),
-            (&*name, "send the escape key itself"),
-        ] {
-            self.words.extend(format!("{name} {key:<4} {text}\r\n").as_bytes());
-        }
-    }
-}
-
-impl Stamps {
-    fn put(&mut self, bytes: &[u8], out: &mut VecDeque<u8>) {
-        for byte in bytes {
-            if std::mem::replace(&mut self.line_start, *byte == b'\n') {
-                out.extend(stamp(self.since.elapsed()).as_bytes());
-            }
-            out.push_back(*byte);
-        }
-    }
-}
-
-fn stamp(elapsed: Duration) -> String {
-    let seconds = elapsed.as_secs();
-    let (hours, minutes) = (seconds / 3600, seconds / 60 % 60);
-    format!("[{hours:02}:{minutes:02}:{:02}.{:03}] ", seconds % 60, elapsed.subsec_millis())
 }

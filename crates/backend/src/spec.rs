@@ -1,16 +1,30 @@
 //! What a character device is to be, read from `-chardev` or from the shorter words of `-serial` and its like.
 
-use std::{os::fd::RawFd, path::PathBuf, time::Duration};
+use std::path::PathBuf;
 
-use crate::opts::{Opts, Refusal};
+use crate::{
+    drivers::DRIVERS,
+    opts::{Opts, Refusal},
+};
+pub use crate::{
+    drivers::{
+        socket::{
+            Protocol, Socket,
+            address::{Address, Family, Host},
+        },
+        udp::Udp,
+    },
+    place::Place,
+};
 
 /// A host end for a serial port, a monitor or a debugger: a value, nothing is opened yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChardevSpec {
     /// The name that others refer to it by (`-serial chardev:ID`).
     pub id: String,
-    /// Several frontends share it, and an escape key switches between them.
-    pub mux: bool,
+    /// Several frontends share it, and an escape key switches between them. `id` is this mux's name then, and here
+    /// is the name of what is behind it.
+    pub mux: Option<String>,
     /// A file that gets a copy of all output.
     pub log: Option<OutputFile>,
     /// What it is.
@@ -22,6 +36,8 @@ pub struct ChardevSpec {
 pub enum Kind {
     /// Swallows output, has no input.
     Null,
+    /// A text console on a display, of which there is none: as null.
+    Vc,
     /// Our standard input and output.
     Stdio {
         /// Ctrl-C kills us instead of going to the guest.
@@ -34,6 +50,28 @@ pub enum Kind {
         /// Where input comes from.
         input: Option<PathBuf>,
     },
+    /// A pair of FIFOs, or one.
+    Pipe {
+        /// The FIFOs' path without `.in` and `.out`, or the one's.
+        path: PathBuf,
+    },
+    /// A new pseudo-terminal.
+    Pty {
+        /// A symbolic link to make to it.
+        path: Option<PathBuf>,
+    },
+    /// Memory that keeps the newest output.
+    Ringbuf {
+        /// How much, in bytes: a power of two.
+        size: usize,
+    },
+    /// A serial port of the host.
+    Serial {
+        /// Its path.
+        path: PathBuf,
+    },
+    /// Datagrams.
+    Udp(Udp),
     /// A stream socket.
     Socket(Socket),
 }
@@ -47,310 +85,117 @@ pub struct OutputFile {
     pub append: bool,
 }
 
-/// A stream socket, to be listened on or connected.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Socket {
-    /// Where.
-    pub address: Address,
-    /// Listen, and serve one client at a time.
-    pub server: bool,
-    /// Do not start before the first client came (servers only).
-    pub wait: bool,
-    /// Gather small writes (Nagle); TCP only.
-    pub delay: bool,
-    /// Try again this long after the connection failed or ended (clients only).
-    pub reconnect: Option<Duration>,
-}
+/// What every driver is asked for with.
+const KEYS: [&str; 5] = ["backend", "id", "mux", "logfile", "logappend"];
 
-/// Where a socket is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Address {
-    /// A path, or a name outside the file system.
-    Unix {
-        /// Path or name.
-        path: PathBuf,
-        /// It is a name in Linux's abstract namespace.
-        abstract_: bool,
-    },
-    /// TCP.
-    Inet {
-        /// Host name or address; empty means any (servers) or this host (clients).
-        host: String,
-        /// Port; the last one to try, for servers, is `to`.
-        port: u16,
-        /// The end of the range of ports to try.
-        to: Option<u16>,
-        /// Only IPv4 or only IPv6.
-        family: Option<Family>,
-    },
-    /// A descriptor that our parent left open.
-    Fd(RawFd),
-}
+/// What only drivers that we do not have are asked for with.
+const OTHER_KEYS: [&str; 5] = ["name", "debug", "chardev", "clipboard", "mouse"];
 
-/// An IP version.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Family {
-    /// IPv4.
-    V4,
-    /// IPv6.
-    V6,
-}
-
-/// What the argument of `-serial`, `-monitor`, `-gdb` and their like names.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
-    /// `none`: there is to be no device.
-    Nothing,
-    /// `chardev:ID`: one defined by `-chardev`.
-    Defined(String),
-    /// A host end of its own.
-    New(ChardevSpec),
-}
-
-/// The drivers that we have, as `-chardev help` lists them.
-pub const DRIVERS: [&str; 4] = ["file", "null", "socket", "stdio"];
+/// Old names, which QEMU 7.2 still took, and what is meant.
+const OLD: [(&str, &str); 2] = [("tty", "serial"), ("parport", "parallel")];
 
 /// The drivers that QEMU has and we do not.
-const NOT_YET: [&str; 22] = [
+const NOT_YET: [&str; 10] = [
     "braille",
-    "console",
     "dbus",
     "hub",
-    "memory",
     "msmouse",
-    "mux",
     "parallel",
-    "parport",
-    "pipe",
-    "pty",
     "qemu-vdagent",
-    "ringbuf",
-    "serial",
     "spiceport",
     "spicevmc",
     "testdev",
-    "tty",
-    "udp",
-    "vc",
     "wctablet",
-    "websocket",
 ];
+
+/// The name of every driver, as `-chardev help` lists them.
+pub fn driver_names() -> impl Iterator<Item = &'static str> {
+    DRIVERS.iter().flat_map(|driver| driver.names).copied().chain(["mux"])
+}
 
 impl ChardevSpec {
     /// A spec with nothing special about it.
     pub fn new(id: &str, kind: Kind) -> Self {
-        ChardevSpec { id: id.into(), mux: false, log: None, kind }
+        ChardevSpec { id: id.into(), mux: None, log: None, kind }
     }
 
-    /// Reads the options of one `-chardev`.
-    pub fn from_opts(opts: &Opts) -> Result<Self, Refusal> {
+    /// The same behind a mux, which has its name.
+    pub fn behind_mux(self) -> Self {
+        ChardevSpec { mux: Some(format!("{}-base", self.id)), ..self }
+    }
+
+    /// Reads the argument of a `-chardev` that stands alone.
+    pub fn parse(text: &str) -> Result<Self, Refusal> {
+        let mut specs = Vec::with_capacity(1);
+        ChardevSpec::add(&Opts::parse(text, Some("backend"))?, &mut specs, &mut Vec::new())?;
+        // A driver that adds none needs one that is there.
+        specs.pop().ok_or_else(|| Refusal::new(format!("'{text}' describes no host end of its own")))
+    }
+
+    /// Adds the host end that one `-chardev` asks for to those of the options before it. What was understood but
+    /// means nothing is added to `warnings`.
+    pub fn add(
+        opts: &Opts,
+        before: &mut Vec<ChardevSpec>,
+        warnings: &mut Vec<String>,
+    ) -> Result<(), Refusal> {
         let id = opts.id()?;
         let Some(driver) = opts.get("backend") else {
             let id = id.unwrap_or_default();
             return Err(Refusal::new(format!("chardev: \"{id}\" missing backend")));
         };
         let id = id.ok_or_else(|| Refusal::new("chardev: no id specified"))?;
-        let mut known = vec!["backend", "id", "mux", "logfile", "logappend"];
-        let kind = match driver {
-            "null" => Kind::Null,
-            "stdio" => {
-                known.push("signal");
-                Kind::Stdio { signal: opts.switch("signal")?.unwrap_or(true) }
-            }
-            "file" => {
-                known.extend(["path", "input-path", "append"]);
-                let path = opts.get("path").filter(|path| !path.is_empty());
-                let path = path.ok_or_else(|| Refusal::new("chardev: file: no filename given"))?;
-                Kind::File {
-                    output: OutputFile { path: path.into(), append: opts.switch("append")?.unwrap_or(false) },
-                    input: opts.get("input-path").map(PathBuf::from),
-                }
-            }
-            "socket" => {
-                known.extend(Socket::KEYS);
-                Kind::Socket(Socket::from_opts(opts)?)
-            }
-            _ if NOT_YET.contains(&driver) => {
-                return Err(Refusal::new(format!("char driver '{driver}': not yet in hartwright")));
-            }
-            _ => return Err(Refusal::new(format!("'{driver}' is not a valid char driver name"))),
-        };
-        opts.only(&known)?;
-        let append = opts.switch("logappend")?.unwrap_or(false);
-        Ok(ChardevSpec {
-            id: id.into(),
-            mux: opts.switch("mux")?.unwrap_or(false),
-            log: opts.get("logfile").map(|path| OutputFile { path: path.into(), append }),
-            kind,
-        })
+        let taken = |spec: &ChardevSpec| spec.id == id || spec.mux.as_deref() == Some(id);
+        if before.iter().any(taken) {
+            return Err(Refusal::new(format!("Duplicate ID '{id}' for chardev")));
+        }
+        if driver == "mux" {
+            return mux_over(opts, id, before);
+        }
+        before.push(ChardevSpec::from_opts(opts, driver, id, warnings)?);
+        Ok(())
     }
-}
 
-impl Place {
-    /// Reads the word after `-serial`, `-monitor`, `-parallel` or `-gdb`; a host end made for it is called
-    /// `label`. What was understood but should be written otherwise is added to `warnings`.
-    pub fn parse(text: &str, label: &str, warnings: &mut Vec<String>) -> Result<Place, Refusal> {
-        if text == "none" {
-            return Ok(Place::Nothing);
-        }
-        if let Some(id) = text.strip_prefix("chardev:") {
-            return Ok(Place::Defined(id.into()));
-        }
-        let (mux, rest) = match text.strip_prefix("mon:") {
-            Some(rest) => (true, rest),
-            None => (false, text),
-        };
-        let kind = match rest.split_once(':') {
-            None if rest == "null" => Kind::Null,
-            // With a monitor behind an escape key, Ctrl-C is the guest's.
-            None if rest == "stdio" => Kind::Stdio { signal: !mux },
-            Some(("file", path)) => {
-                let opts = Opts::parse(path, Some("path"))?;
-                opts.only(&["path", "append"])?;
-                let path = opts.get("path").filter(|path| !path.is_empty());
-                let path = path.ok_or_else(|| Refusal::new("chardev: file: no filename given"))?;
-                let append = opts.switch("append")?.unwrap_or(false);
-                Kind::File { output: OutputFile { path: path.into(), append }, input: None }
-            }
-            Some(("unix", rest)) => Kind::Socket(socket(rest, "path", warnings)?),
-            Some(("tcp", rest)) => Kind::Socket(socket(rest, "address", warnings)?),
-            _ => return Err(not_a_place(text, rest)),
-        };
-        Ok(Place::New(ChardevSpec { mux, ..ChardevSpec::new(label, kind) }))
-    }
-}
-
-fn not_a_place(text: &str, rest: &str) -> Refusal {
-    let driver = rest.split([':', ',']).next().unwrap_or_default();
-    let known = NOT_YET.contains(&driver)
-        || driver == "telnet"
-        || driver == "tn3270"
-        || rest.starts_with("/dev/")
-        || driver == "COM";
-    match known {
-        true => Refusal::new(format!("char driver '{rest}': not yet in hartwright")),
-        false => Refusal::new(format!("'{text}' is not a valid char driver")),
-    }
-}
-
-/// Reads what follows `unix:` or `tcp:`.
-fn socket(text: &str, first: &str, warnings: &mut Vec<String>) -> Result<Socket, Refusal> {
-    let mut opts = Opts::parse(text, Some(first))?;
-    warnings.append(&mut opts.warnings);
-    if let Some(address) = opts.take("address") {
-        let (host, port) = address
-            .rsplit_once(':')
-            .filter(|(_, port)| !port.is_empty())
-            .ok_or_else(|| Refusal::new(format!("'{address}' is not an address: HOST:PORT or :PORT is")))?;
-        opts.set("host", host.trim_start_matches('[').trim_end_matches(']'));
-        opts.set("port", port);
-    }
-    opts.only(&Socket::KEYS)?;
-    Socket::from_opts(&opts)
-}
-
-impl Socket {
-    const KEYS: [&'static str; 20] = [
-        "path",
-        "abstract",
-        "tight",
-        "host",
-        "port",
-        "to",
-        "ipv4",
-        "ipv6",
-        "fd",
-        "server",
-        "wait",
-        "delay",
-        "nodelay",
-        "reconnect",
-        "reconnect-ms",
-        "telnet",
-        "tn3270",
-        "websocket",
-        "tls-creds",
-        "tls-authz",
-    ];
-
-    fn from_opts(opts: &Opts) -> Result<Self, Refusal> {
-        for key in ["telnet", "tn3270", "websocket"] {
-            if opts.switch(key)? == Some(true) {
-                return Err(Refusal::new(format!("{key}=on: not yet in hartwright")));
-            }
-        }
-        for key in ["tls-creds", "tls-authz"] {
-            if opts.get(key).is_some() {
-                return Err(Refusal::new(format!("{key}: not yet in hartwright")));
-            }
-        }
-        let server = opts.switch("server")?.unwrap_or(false);
-        let wait = opts.switch("wait")?;
-        if wait.is_some() && !server {
-            return Err(Refusal::new("'wait' option is incompatible with socket in client connect mode"));
-        }
-        let reconnect = match opts.whole("reconnect-ms")? {
-            Some(ms) => Some(Duration::from_millis(ms)),
-            None => opts.whole("reconnect")?.map(Duration::from_secs),
-        };
-        let reconnect = reconnect.filter(|time| !time.is_zero());
-        if reconnect.is_some() && server {
-            return Err(Refusal::new("'reconnect' option is incompatible with socket in server listen mode"));
-        }
-        let nodelay = opts.switch("nodelay")?.map(|nodelay| !nodelay);
-        Ok(Socket {
-            address: Address::from_opts(opts)?,
-            server,
-            wait: server && wait.unwrap_or(true),
-            delay: opts.switch("delay")?.or(nodelay).unwrap_or(false),
-            reconnect,
-        })
-    }
-}
-
-impl Address {
-    fn from_opts(opts: &Opts) -> Result<Self, Refusal> {
-        let given = ["path", "host", "fd"].into_iter().filter(|key| opts.get(key).is_some()).count();
-        if given > 1 {
-            return Err(Refusal::new("chardev: socket: only one of path, host and fd may be given"));
-        }
-        if let Some(path) = opts.get("path") {
-            let abstract_ = opts.switch("abstract")?.unwrap_or(false);
-            if opts.switch("tight")? == Some(false) {
-                return Err(Refusal::new("tight=off: not yet in hartwright"));
-            }
-            return Ok(Address::Unix { path: path.into(), abstract_ });
-        }
-        if let Some(host) = opts.get("host") {
-            let port = opts.get("port").filter(|port| !port.is_empty());
-            let port = port.ok_or_else(|| Refusal::new("chardev: socket: no port given"))?;
-            let family = match (opts.switch("ipv4")?, opts.switch("ipv6")?) {
-                (Some(true), None | Some(false)) | (None, Some(false)) => Some(Family::V4),
-                (None | Some(false), Some(true)) | (Some(false), None) => Some(Family::V6),
-                _ => None,
-            };
-            return Ok(Address::Inet {
-                host: host.into(),
-                port: parse_port(port)?,
-                to: opts.get("to").map(parse_port).transpose()?,
-                family,
-            });
-        }
-        if opts.get("port").is_some() {
-            return Err(Refusal::new("chardev: socket: no host given"));
-        }
-        let fd = opts.get("fd").ok_or_else(|| {
-            Refusal::new(
-                "chardev: socket: no address given: path=FILE, host=HOST,port=PORT or fd=N is needed",
-            )
+    fn from_opts(opts: &Opts, called: &str, id: &str, warnings: &mut Vec<String>) -> Result<Self, Refusal> {
+        let name = OLD.into_iter().find(|(old, _)| *old == called).map_or(called, |(old, name)| {
+            warnings.push(format!("The alias '{old}' is deprecated, use '{name}' instead"));
+            name
+        });
+        let driver = DRIVERS.iter().find(|driver| driver.names.contains(&name)).ok_or_else(|| {
+            Refusal::new(match NOT_YET.contains(&name) {
+                true => format!("char driver '{name}': not yet in hartwright"),
+                false => format!("'{name}' is not a valid char driver name"),
+            })
         })?;
-        let number: Option<RawFd> = fd.parse().ok().filter(|number| *number >= 0);
-        number.map(Address::Fd).ok_or_else(|| Refusal::new(format!("Unable to parse FD number {fd}")))
+        only_known(opts)?;
+        for (key, _) in opts.pairs() {
+            if !KEYS.contains(&&**key) && !driver.keys.contains(&&**key) {
+                warnings.push(format!("parameter '{key}' means nothing to a {name}"));
+            }
+        }
+        let append = opts.switch("logappend")?.unwrap_or(false);
+        let mux = opts.switch("mux")?.unwrap_or(false);
+        let log = opts.get("logfile").map(|path| OutputFile { path: path.into(), append });
+        let spec = ChardevSpec { log, ..ChardevSpec::new(id, (driver.read)(opts)?) };
+        Ok(if mux { spec.behind_mux() } else { spec })
     }
 }
 
-fn parse_port(text: &str) -> Result<u16, Refusal> {
-    text.parse().map_err(|_| Refusal::new(format!("'{text}' is not a port: a number from 0 to 65535 is")))
+/// Refuses a key that no driver has.
+fn only_known(opts: &Opts) -> Result<(), Refusal> {
+    let known: Vec<&str> =
+        DRIVERS.iter().flat_map(|driver| driver.keys).chain(&KEYS).chain(&OTHER_KEYS).copied().collect();
+    opts.only(&known)
+}
+
+/// `mux,id=ID,chardev=BASE`: puts a mux before a host end that is there.
+fn mux_over(opts: &Opts, id: &str, before: &mut [ChardevSpec]) -> Result<(), Refusal> {
+    only_known(opts)?;
+    let base = opts.get("chardev").ok_or_else(|| Refusal::new("chardev: mux: no chardev given"))?;
+    let spec = before.iter_mut().find(|spec| spec.id == base && spec.mux.is_none());
+    let spec = spec.ok_or_else(|| Refusal::new(format!("mux: base chardev {base} not found")))?;
+    spec.mux = Some(std::mem::replace(&mut spec.id, id.into()));
+    Ok(())
 }
 
 #[cfg(test)]
@@ -358,18 +203,17 @@ mod tests {
     use super::*;
 
     fn chardev(text: &str) -> Result<ChardevSpec, String> {
-        Opts::parse(text, Some("backend"))
-            .and_then(|opts| ChardevSpec::from_opts(&opts))
-            .map_err(|refusal| refusal.message)
+        ChardevSpec::parse(text).map_err(|refusal| refusal.message)
     }
 
-    fn place(text: &str) -> Result<Place, String> {
-        Place::parse(text, "serial0", &mut Vec::new()).map_err(|refusal| refusal.message)
+    fn kind(text: &str) -> Kind {
+        chardev(text).unwrap().kind
     }
 
     fn unix(path: &str) -> Socket {
         Socket {
             address: Address::Unix { path: path.into(), abstract_: false },
+            protocol: Protocol::Plain,
             server: false,
             wait: false,
             delay: false,
@@ -377,18 +221,63 @@ mod tests {
         }
     }
 
+    fn host(name: &str, port: u16) -> Host {
+        Host { name: name.into(), port }
+    }
+
     #[test]
     fn chardevs_are_read() {
         assert_eq!(chardev("null,id=a"), Ok(ChardevSpec::new("a", Kind::Null)));
-        let stdio = ChardevSpec { mux: true, ..ChardevSpec::new("a", Kind::Stdio { signal: false }) };
+        let stdio = ChardevSpec::new("a", Kind::Stdio { signal: false }).behind_mux();
         assert_eq!(chardev("stdio,id=a,mux=on,signal=off"), Ok(stdio));
         let socket = Socket { server: true, ..unix("/p") };
-        assert_eq!(
-            chardev("socket,id=s,path=/p,server=on,wait=off"),
-            Ok(ChardevSpec::new("s", Kind::Socket(socket)))
-        );
+        assert_eq!(kind("socket,id=s,path=/p,server=on,wait=off"), Kind::Socket(socket));
         let fd = Socket { address: Address::Fd(5), ..unix("") };
-        assert_eq!(chardev("socket,id=mon,fd=5"), Ok(ChardevSpec::new("mon", Kind::Socket(fd))));
+        assert_eq!(kind("socket,id=mon,fd=5"), Kind::Socket(fd));
+        let address = Address::Inet { host: host("h", 1), to: Some(9), family: Some(Family::V6) };
+        let telnet = Socket { address, protocol: Protocol::Telnet, server: true, wait: true, ..unix("") };
+        let text = "socket,id=a,host=h,port=1,to=9,ipv4=off,telnet=on,server=on";
+        assert_eq!(kind(text), Kind::Socket(telnet));
+        assert_eq!(kind("pty,id=a,path=/l"), Kind::Pty { path: Some("/l".into()) });
+        assert_eq!(kind("pipe,id=a,path=/p"), Kind::Pipe { path: "/p".into() });
+        assert_eq!(kind("memory,id=a,size=4k"), Kind::Ringbuf { size: 4096 });
+        assert_eq!(kind("ringbuf,id=a"), Kind::Ringbuf { size: 65536 });
+        let udp = Udp { remote: host("localhost", 7), local: None, family: None };
+        assert_eq!(kind("udp,id=a,port=7"), Kind::Udp(udp.clone()));
+        let local = Some(host("", 8));
+        assert_eq!(kind("udp,id=a,port=7,localport=8"), Kind::Udp(Udp { local, ..udp }));
+    }
+
+    #[test]
+    fn a_mux_is_put_before_what_is_there() {
+        let mut specs = Vec::new();
+        let mut add = |text| {
+            let opts = Opts::parse(text, Some("backend"))?;
+            ChardevSpec::add(&opts, &mut specs, &mut Vec::new())
+        };
+        add("null,id=b").unwrap();
+        add("mux,id=a,chardev=b").unwrap();
+        assert_eq!(add("null,id=b").unwrap_err().message, "Duplicate ID 'b' for chardev");
+        let again = add("mux,id=c,chardev=a").unwrap_err();
+        assert_eq!(again.message, "mux: base chardev a not found");
+        assert_eq!(specs, [ChardevSpec { mux: Some("b".into()), ..ChardevSpec::new("a", Kind::Null) }]);
+    }
+
+    #[test]
+    fn what_means_nothing_is_told() {
+        let mut warnings = Vec::new();
+        for text in ["null,id=a,path=x,size=3", "tty,id=b,path=x"] {
+            let opts = Opts::parse(text, Some("backend")).unwrap();
+            ChardevSpec::add(&opts, &mut Vec::new(), &mut warnings).unwrap();
+        }
+        assert_eq!(
+            warnings,
+            [
+                "parameter 'path' means nothing to a null",
+                "parameter 'size' means nothing to a null",
+                "The alias 'tty' is deprecated, use 'serial' instead"
+            ]
+        );
     }
 
     #[test]
@@ -403,9 +292,11 @@ mod tests {
             ("stdio,id=a,signal=maybe", "Parameter 'signal' expects 'on' or 'off'"),
             ("file,id=a", "chardev: file: no filename given"),
             ("socket,id=x,fd=foo", "Unable to parse FD number foo"),
-            ("pty,id=x", "char driver 'pty': not yet in hartwright"),
-            ("socket,id=x,path=a,telnet=on", "telnet=on: not yet in hartwright"),
+            ("parallel,id=x", "char driver 'parallel': not yet in hartwright"),
+            ("socket,id=x,path=a,websocket=on", "Websocket client is not implemented"),
             ("socket,id=x,host=a,port=foo", "'foo' is not a port: a number from 0 to 65535 is"),
+            ("socket,id=x,path=a,tls-creds=t", "No TLS credentials with id 't'"),
+            ("ringbuf,id=x,size=3", "size of ringbuf chardev must be power of two"),
             (
                 "socket,id=x,path=a,wait=on",
                 "'wait' option is incompatible with socket in client connect mode",
@@ -414,38 +305,115 @@ mod tests {
                 "socket,id=x,path=a,reconnect=1,server=on",
                 "'reconnect' option is incompatible with socket in server listen mode",
             ),
+            (
+                "socket,id=x,path=a,reconnect=1,reconnect-ms=1",
+                "'reconnect' and 'reconnect-ms' are mutually exclusive",
+            ),
         ] {
             assert_eq!(chardev(text), Err(expect.into()), "{text}");
         }
+    }
+
+    fn place(text: &str) -> Result<Place, String> {
+        Place::parse(text, "serial0", &mut Vec::new()).map_err(|refusal| refusal.message)
+    }
+
+    fn short(text: &str, kind: Kind) {
+        assert_eq!(place(text), Ok(Place::New(ChardevSpec::new("serial0", kind))), "{text}");
     }
 
     #[test]
     fn short_words_name_places() {
         assert_eq!(place("none"), Ok(Place::Nothing));
         assert_eq!(place("chardev:console"), Ok(Place::Defined("console".into())));
-        let stdio = |mux, signal| {
-            Ok(Place::New(ChardevSpec { mux, ..ChardevSpec::new("serial0", Kind::Stdio { signal }) }))
-        };
-        assert_eq!(place("stdio"), stdio(false, true));
-        assert_eq!(place("mon:stdio"), stdio(true, false));
-        let server = Socket { server: true, ..unix("/p") };
-        assert_eq!(
-            place("unix:/p,server,nowait"),
-            Ok(Place::New(ChardevSpec::new("serial0", Kind::Socket(server))))
-        );
-        let tcp = Address::Inet { host: String::new(), port: 1234, to: None, family: None };
-        let tcp = Socket { address: tcp, ..unix("") };
-        assert_eq!(place("tcp::1234"), Ok(Place::New(ChardevSpec::new("serial0", Kind::Socket(tcp)))));
+        short("stdio", Kind::Stdio { signal: true });
+        let mux = ChardevSpec::new("serial0", Kind::Stdio { signal: false }).behind_mux();
+        assert_eq!(place("mon:stdio"), Ok(Place::New(mux)));
+        short("unix:/p,server,nowait", Kind::Socket(Socket { server: true, ..unix("/p") }));
+        let address = Address::Inet { host: host("", 1234), to: None, family: None };
+        let tcp = Socket { address, ..unix("") };
+        short("tcp::1234", Kind::Socket(tcp.clone()));
+        short("tn3270::1234", Kind::Socket(Socket { protocol: Protocol::Tn3270, ..tcp.clone() }));
+        let web = Socket { protocol: Protocol::WebSocket, server: true, ..tcp };
+        short("websocket::1234,server=on,wait=off", Kind::Socket(web));
+        let udp = Udp { remote: host("::1", 5), local: Some(host("", 6)), family: None };
+        short("udp:[::1]:5@:6", Kind::Udp(udp));
+        short("pipe:/p,q", Kind::Pipe { path: "/p,q".into() });
+        short("/dev/ttyS0", Kind::Serial { path: "/dev/ttyS0".into() });
+        short("vc:80Cx24C", Kind::Vc);
     }
 
     #[test]
     fn other_words_are_refused() {
-        assert_eq!(place("foo"), Err("'foo' is not a valid char driver".into()));
-        assert_eq!(place("pty"), Err("char driver 'pty': not yet in hartwright".into()));
-        assert_eq!(place("/dev/ttyS0"), Err("char driver '/dev/ttyS0': not yet in hartwright".into()));
-        assert_eq!(
-            place("tcp:localhost"),
-            Err("'localhost' is not an address: HOST:PORT or :PORT is".into())
-        );
+        for text in ["foo", "ringbuf", "pipe", "vc:foo", "null:", "stdio,x=1", "chardev", ""] {
+            assert_eq!(place(text), Err(format!("'{text}' is not a valid char driver")));
+        }
+        assert_eq!(place("mon:chardev:a"), Err("'chardev:a' is not a valid char driver".into()));
+        assert_eq!(place("/dev/parport0"), Err("char driver '/dev/parport0': not yet in hartwright".into()));
+        for text in ["tcp:localhost", "udp:localhost"] {
+            assert_eq!(place(text), Err("'localhost' is not an address: HOST:PORT or :PORT is".into()));
+        }
+    }
+
+    /// Options of any text are read or refused, and never more than that.
+    #[test]
+    fn any_text_is_read_or_refused() {
+        let words: Vec<&str> = DRIVERS
+            .iter()
+            .flat_map(|driver| driver.names.iter().chain(driver.keys))
+            .chain(&KEYS)
+            .chain(&OTHER_KEYS)
+            .copied()
+            .chain([
+                ",",
+                ",,",
+                "=",
+                ":",
+                "@",
+                "[",
+                "]",
+                "::1",
+                "on",
+                "off",
+                "0",
+                "1",
+                "-1",
+                "65536",
+                "4k",
+                "1e9",
+                "x",
+                "vc:",
+                "mon:",
+                "pty:",
+                "udp:",
+                "tcp:",
+                "unix:",
+                "telnet:",
+                "é",
+                "\0",
+                "\u{10ffff}",
+                " ",
+                "99999999999999999999999",
+                "reconnect-ms=18446744073709551615",
+            ])
+            .collect();
+        let mut seed = 0x2545_f491_4f6c_dd1d_u64;
+        let mut random = |below: usize| {
+            seed ^= seed << 13;
+            seed ^= seed >> 7;
+            seed ^= seed << 17;
+            (seed % below as u64) as usize
+        };
+        let mut read = 0;
+        for _ in 0..20_000 {
+            let driver = DRIVERS[random(DRIVERS.len())].names[0];
+            let tail: String = (0..random(12)).map(|_| words[random(words.len())]).collect();
+            let texts = [tail.clone(), format!("{driver},id=a,{tail}"), format!("{driver}:{tail}")];
+            for text in texts {
+                read += usize::from(chardev(&text).is_ok());
+                read += usize::from(place(&text).is_ok());
+            }
+        }
+        assert!(read > 1000, "only {read} were read");
     }
 }

@@ -38,7 +38,21 @@ pub fn raw(signal: bool) -> io::Result<()> {
         None => rustix::termios::tcgetattr(&fd)?,
     };
     let mut raw = before.clone();
-    raw.input_modes -= InputModes::IGNBRK
+    make_raw(&mut raw);
+    // Messages of ours end their lines with a line feed alone.
+    raw.output_modes = before.output_modes | OutputModes::OPOST;
+    if signal {
+        raw.local_modes |= before.local_modes & LocalModes::ISIG;
+    }
+    *slot = Some(Terminal { fd, before, raw, changed: false });
+    drop(slot);
+    resume();
+    Ok(())
+}
+
+/// Makes of a terminal's modes those in which every byte passes as it is, both ways.
+pub(crate) fn make_raw(modes: &mut Termios) {
+    modes.input_modes -= InputModes::IGNBRK
         | InputModes::BRKINT
         | InputModes::PARMRK
         | InputModes::ISTRIP
@@ -46,19 +60,13 @@ pub fn raw(signal: bool) -> io::Result<()> {
         | InputModes::IGNCR
         | InputModes::ICRNL
         | InputModes::IXON;
-    raw.output_modes |= OutputModes::OPOST;
-    raw.local_modes -= LocalModes::ECHO | LocalModes::ECHONL | LocalModes::ICANON | LocalModes::IEXTEN;
-    if !signal {
-        raw.local_modes -= LocalModes::ISIG;
-    }
-    raw.control_modes -= ControlModes::CSIZE | ControlModes::PARENB;
-    raw.control_modes |= ControlModes::CS8;
-    raw.special_codes[SpecialCodeIndex::VMIN] = 1;
-    raw.special_codes[SpecialCodeIndex::VTIME] = 0;
-    *slot = Some(Terminal { fd, before, raw, changed: false });
-    drop(slot);
-    resume();
-    Ok(())
+    modes.output_modes -= OutputModes::OPOST;
+    modes.local_modes -=
+        LocalModes::ECHO | LocalModes::ECHONL | LocalModes::ICANON | LocalModes::IEXTEN | LocalModes::ISIG;
+    modes.control_modes -= ControlModes::CSIZE | ControlModes::PARENB;
+    modes.control_modes |= ControlModes::CS8;
+    modes.special_codes[SpecialCodeIndex::VMIN] = 1;
+    modes.special_codes[SpecialCodeIndex::VTIME] = 0;
 }
 
 /// Gives the terminal back as it was found.

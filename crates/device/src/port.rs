@@ -35,7 +35,16 @@ struct State {
     /// A feed was cut short: the backend waits for room.
     backend_waits: bool,
     gone: bool,
+    /// Output is wanted although the other end has gone.
+    kept: bool,
     outward: Outward,
+}
+
+impl State {
+    /// Nobody wants what is written.
+    fn is_deaf(&self) -> bool {
+        self.waker.is_none() || self.gone && !self.kept
+    }
 }
 
 /// What the device drives towards the host's end besides data.
@@ -96,7 +105,7 @@ impl CharPort {
     #[must_use = "a byte that was not taken must be kept"]
     pub fn write(&self, byte: u8) -> bool {
         let mut state = self.lock();
-        if state.waker.is_none() || state.gone {
+        if state.is_deaf() {
             return true;
         }
         if state.output.len() >= OUTPUT {
@@ -116,7 +125,7 @@ impl CharPort {
     /// Whether [`write`](Self::write) would take a byte now. False: a wake-up tells when it would.
     pub fn writable(&self) -> bool {
         let mut state = self.lock();
-        let full = state.waker.is_some() && !state.gone && state.output.len() >= OUTPUT;
+        let full = !state.is_deaf() && state.output.len() >= OUTPUT;
         state.device_waits |= full;
         !full
     }
@@ -212,12 +221,17 @@ impl CharPort {
         self.lock().output.len()
     }
 
-    /// Says whether the other end is there. While it is not, output is dropped.
+    /// Says whether output is wanted while the other end is not there: somebody keeps a log.
+    pub fn keep_output(&self, kept: bool) {
+        self.lock().kept = kept;
+    }
+
+    /// Says whether the other end is there. While it is not, output is dropped, unless it is to be kept.
     pub fn set_connected(&self, connected: bool) {
         let mut state = self.lock();
         let changed = state.gone == connected;
         state.gone = !connected;
-        if !connected {
+        if state.is_deaf() {
             state.output.clear();
             state.device_waits = false;
         }

@@ -39,6 +39,7 @@ pub struct Asked {
     pub(crate) nographic: bool,
     pub(crate) no_display: bool,
     pub(crate) serials: Vec<Said<String>>,
+    pub(crate) parallels: Vec<Said<String>>,
     pub(crate) monitors: Vec<Said<String>>,
     pub(crate) chardevs: Vec<Said<ChardevSpec>>,
     pub(crate) mons: Vec<Said<MonOption>>,

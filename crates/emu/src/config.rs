@@ -138,7 +138,7 @@ pub struct PlannedChardev {
     pub spec: ChardevSpec,
     /// The option that asked for it, as the user wrote it.
     pub option: Option<String>,
-    /// What it is for: `chardev`, `serial`, `monitor` or `gdb`.
+    /// What it is for: `chardev`, `serial`, `parallel`, `monitor` or `gdb`.
     pub role: &'static str,
     /// The option's argument.
     pub text: String,
@@ -426,6 +426,10 @@ impl Ends {
             }
             ends.serials.push(serial);
         }
+        for (at, said) in asked.parallels.iter().enumerate() {
+            // It is opened as it was asked for, and nobody is on it.
+            ends.place(said, "parallel", &format!("parallel{at}"))?;
+        }
         if let Some(said) = &asked.gdb {
             ends.gdb = ends.place(said, "gdb", "gdb")?;
             let own = ends.chardevs.iter_mut().find(|planned| planned.role == "gdb");
@@ -463,7 +467,8 @@ impl Ends {
     }
 
     fn imply(&mut self, id: &str, mux: bool, kind: Kind, role: &'static str) {
-        let spec = ChardevSpec { mux, ..ChardevSpec::new(id, kind) };
+        let spec = ChardevSpec::new(id, kind);
+        let spec = if mux { spec.behind_mux() } else { spec };
         self.chardevs.push(PlannedChardev { spec, option: None, role, text: String::new() });
     }
 
@@ -487,8 +492,8 @@ impl Ends {
                 let near = nearest(&id, self.chardevs.iter().map(|planned| &*planned.spec.id));
                 let near = near.map_or(String::new(), |near| format!("\nDid you mean 'chardev:{near}'?"));
                 let why = match role {
-                    "serial" => {
-                        format!("could not connect serial device to character backend '{text}'{near}")
+                    "serial" | "parallel" => {
+                        format!("could not connect {role} device to character backend '{text}'{near}")
                     }
                     _ => format!("chardev \"{id}\" not found{near}"),
                 };

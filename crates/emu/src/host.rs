@@ -8,7 +8,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use hartwright_backend::{Backends, Notice, Role, Settings, reason, tty};
+use hartwright_backend::{Backends, Notice, Role, Settings, Told, reason, tty};
 use hartwright_device::CharPort;
 
 use crate::{Config, Failure, HostSignal, PlannedChardev, Program, flags::in_vain, signals};
@@ -18,6 +18,8 @@ use crate::{Config, Failure, HostSignal, PlannedChardev, Program, flags::in_vain
 pub enum HostEvent {
     /// The user typed the escape key and `x`.
     Quit,
+    /// Something on the host did not work, and will be tried again.
+    Warning(String),
     /// A signal asks us to end. Its message is to be said; the exit code is 0.
     Signal(HostSignal),
 }
@@ -56,9 +58,12 @@ impl Host {
         let (sender, events) = mpsc::channel();
         let settings = Settings { escape: config.escape, program: config.program.actor().into() };
         let quit = sender.clone();
-        let notify = move |Notice::Quit| {
+        let notify = move |notice| {
             // When nobody listens any more, the end is on its way already.
-            let _ = quit.send(HostEvent::Quit);
+            let _ = quit.send(match notice {
+                Notice::Quit => HostEvent::Quit,
+                Notice::Warning(words) => HostEvent::Warning(words),
+            });
         };
         let backends = Backends::start(settings, notify)
             .map_err(|error| Failure::new(format!("the event loop cannot start: {}", reason(&error))))?;
@@ -100,9 +105,13 @@ impl Host {
 
 fn open(backends: &Backends, planned: &PlannedChardev, config: &Config) -> Result<(), Failure> {
     let option = planned.option.as_deref().unwrap_or("-nographic");
-    let tell = |words: &str| report(config, &format!("{option}: {words}"));
+    let tell = |told: Told<'_>| match told {
+        Told::Waiting(words) => report(config, &format!("{option}: {words}")),
+        // Nobody may be reading.
+        Told::Redirected(line) => drop(writeln!(io::stdout(), "{line}")),
+    };
     backends.add(&planned.spec, &tell).map_err(|refusal| match planned.role {
-        "serial" => in_vain(option, "serial", &planned.text, &refusal),
+        role @ ("serial" | "parallel") => in_vain(option, role, &planned.text, &refusal),
         _ => Failure::of(option, refusal),
     })
 }

@@ -12,7 +12,7 @@ use std::{
     thread,
 };
 
-use hartwright_backend::{Role, reason, tty};
+use hartwright_backend::{Ends as HostEnds, Role, reason, tty};
 use hartwright_device::{CharPort, Power, Request, log};
 use hartwright_event::Inherited;
 use hartwright_machine::Outside as Ends;
@@ -91,7 +91,7 @@ enum Message {
 /// What monitors can do to the program.
 struct Around {
     outbox: Mutex<Sender<Message>>,
-    chardevs: Vec<(String, String)>,
+    ends: HostEnds,
     disks: String,
     log: watching::Writer,
 }
@@ -117,7 +117,19 @@ impl Outside for Around {
     }
 
     fn chardevs(&self) -> Vec<(String, String)> {
-        self.chardevs.clone()
+        self.ends.infos().into_iter().map(|info| (info.id, info.filename)).collect()
+    }
+
+    fn ring_read(&self, id: &str, size: usize) -> Result<Vec<u8>, String> {
+        self.ends.ring_read(id, size).map_err(|refusal| refusal.message)
+    }
+
+    fn ring_write(&self, id: &str, bytes: &[u8]) -> Result<(), String> {
+        self.ends.ring_write(id, bytes).map_err(|refusal| refusal.message)
+    }
+
+    fn send_break(&self, id: &str) -> Result<(), String> {
+        self.ends.send_break(id).map_err(|refusal| refusal.message)
     }
 
     fn disks(&self) -> String {
@@ -146,9 +158,8 @@ fn prepare(config: &Config) -> Result<Running<'_>, Outcome> {
         disks::refuse_homeless(config, spec).map_err(Outcome::Fail)?;
         let ends = ends(config, &host, &disks, spec, outbox.clone())?;
 
-        let chardevs = host.backends.infos().into_iter().map(|info| (info.id, info.filename)).collect();
         let disks = disks::info(config, &disks, spec);
-        let around = Around { outbox: Mutex::new(outbox), chardevs, disks, log };
+        let around = Around { outbox: Mutex::new(outbox), ends: host.backends.ends(), disks, log };
         let built = Built::new(config, assembled, &ends, trace, Box::new(around))?;
         let control = &built.control;
         if config.log.items.contains(&LogItem::Page) {
@@ -234,6 +245,7 @@ impl Running<'_> {
             let Ok(message) = self.inbox.recv() else { break 0 };
             match message {
                 Message::Host(HostEvent::Quit) | Message::Quit => break 0,
+                Message::Host(HostEvent::Warning(words)) => report(self.config, &words),
                 Message::Host(HostEvent::Signal(signal)) => {
                     report(self.config, &signal.to_string());
                     break 0;

@@ -4,7 +4,7 @@ use crate::{
     start,
     tests::{RAM, machine_with},
 };
-use hartwright_backend::{Backends, Role, Settings, opts::Opts, spec::ChardevSpec};
+use hartwright_backend::{Backends, Role, Settings, spec::ChardevSpec};
 use hartwright_device::CharPort;
 use hartwright_monitor::RunState;
 use std::{
@@ -83,7 +83,7 @@ fn debug(name: &str, commands: &[&str]) -> Option<(String, RunState)> {
     let backends = Backends::start(Settings::default(), |_| ()).unwrap();
     let socket = folder.0.join("socket");
     let opts = format!("socket,id=gdb,path={},server=on,wait=off", socket.display());
-    let spec = ChardevSpec::from_opts(&Opts::parse_strict(&opts, Some("backend")).unwrap()).unwrap();
+    let spec = ChardevSpec::parse(&opts).unwrap();
     backends.add(&spec, &|_| ()).unwrap();
     let port = CharPort::default();
     backends.attach("gdb", port.clone(), Role::Debugger).unwrap();

@@ -31,6 +31,17 @@ impl Outside for Around {
     fn chardevs(&self) -> Vec<(String, String)> {
         vec![("compat_monitor0".into(), "stdio".into())]
     }
+    fn ring_read(&self, id: &str, size: usize) -> Result<Vec<u8>, String> {
+        let all = b"a\nb\rc\\d\"e";
+        if id == "r" {
+            Ok(all[..size.min(all.len())].into())
+        } else {
+            Err(format!("Device '{id}' not found"))
+        }
+    }
+    fn ring_write(&self, id: &str, bytes: &[u8]) -> Result<(), String> {
+        Err(format!("{id} does not take {}", String::from_utf8_lossy(bytes)))
+    }
 }
 
 /// A device of byte registers, which a wider access does not find.

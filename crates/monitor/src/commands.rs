@@ -17,6 +17,7 @@ use Arg::{Expr, Flag, OptionalWord, Rest, Word};
 #[rustfmt::skip]
 pub const COMMANDS: &[Command] = &[
     row(&["balloon"], &[Expr], "target", "request VM to change its memory allocation (in MB)", crate::balloon::ask),
+    row(&["chardev-send-break"], &[Word], "id", "send a break on chardev", crate::chardev::send_break),
     row(&["cont", "c"], &[], "", "resume emulation", |s, _| s.control.cont().map_err(Failed::new)),
     row(&["cpu"], &[Expr], "index", "set the default CPU", cpu),
     row(&["help", "?"], &[Rest], "[cmd]", "show the help", help),
@@ -27,6 +28,8 @@ pub const COMMANDS: &[Command] = &[
     row(&["pmemsave"], &[Expr, Expr, Word], "addr size file", "save to disk physical memory dump starting at 'addr' of size 'size'", |s, a| save(s, a, true)),
     row(&["print", "p"], &[Arg::Format, Expr], "/fmt expr", "print expression value (use $reg for CPU register access)", print),
     row(&["quit", "q"], &[], "", "quit the emulator", |s, _| { s.over = true; s.control.outside.quit(); Ok(()) }),
+    row(&["ringbuf_read"], &[Word, Expr], "device size", "Read from a ring buffer character device", crate::chardev::ring_read),
+    row(&["ringbuf_write"], &[Word, Word], "device data", "Write to a ring buffer character device", crate::chardev::ring_write),
     row(&["stop", "s"], &[], "", "stop emulation", |s, _| { s.control.stop(); Ok(()) }),
     row(&["sum"], &[Expr, Expr], "addr size", "compute the checksum of a memory region", sum),
     row(&["system_powerdown"], &[], "", "send system power down event", |s, _| s.control.outside.power_down().map_err(Failed::new)),
@@ -41,7 +44,7 @@ pub const COMMANDS: &[Command] = &[
 pub(crate) const INFO_ROWS: &[Command] = &[
     row(&["balloon"], &[], "", "show balloon information", crate::balloon::show),
     row(&["block"], &[], "", "show info of one block device or all block devices", crate::info::block),
-    row(&["chardev"], &[], "", "show the character devices", crate::info::chardev),
+    row(&["chardev"], &[], "", "show the character devices", crate::chardev::info),
     row(&["cpus"], &[], "", "show infos for each CPU", crate::info::cpus),
     row(&["mtree"], &[Flag('f')], "[-f]", "show memory tree (-f: dump flat view for address spaces)", crate::info::mtree),
     row(&["name"], &[], "", "show the current VM name", crate::info::name),

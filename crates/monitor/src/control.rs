@@ -103,6 +103,29 @@ pub trait Outside: Send + Sync {
     fn log_to(&self, path: &str) -> Result<(), String> {
         Err(format!("{path}: nothing is logged here"))
     }
+    /// Takes up to `size` bytes out of a ring buffer, the oldest first.
+    ///
+    /// # Errors
+    /// A sentence: `id` is no ring buffer.
+    fn ring_read(&self, id: &str, size: usize) -> Result<Vec<u8>, String> {
+        let _ = size;
+        Err(format!("Device '{id}' not found"))
+    }
+    /// Puts bytes into a ring buffer.
+    ///
+    /// # Errors
+    /// A sentence: `id` is no ring buffer.
+    fn ring_write(&self, id: &str, bytes: &[u8]) -> Result<(), String> {
+        let _ = bytes;
+        Err(format!("Device '{id}' not found"))
+    }
+    /// Gives the frontend of a host end a break.
+    ///
+    /// # Errors
+    /// A sentence: there is no `id`.
+    fn send_break(&self, id: &str) -> Result<(), String> {
+        Err(format!("Chardev '{id}' not found"))
+    }
 }
 
 /// The ear that harts are made with, before there is a [`Control`] to hear.

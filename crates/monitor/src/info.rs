@@ -29,13 +29,6 @@ pub(crate) fn name(session: &mut Session, _: &Args) -> Done {
     Ok(())
 }
 
-pub(crate) fn chardev(session: &mut Session, _: &Args) -> Done {
-    for (id, what) in session.control.outside.chardevs() {
-        session.say(format_args!("{id}: filename={what}"));
-    }
-    Ok(())
-}
-
 pub(crate) fn block(session: &mut Session, _: &Args) -> Done {
     let disks = session.control.outside.disks();
     disks.lines().for_each(|line| session.say(line));

@@ -10,6 +10,7 @@
 
 mod args;
 mod balloon;
+mod chardev;
 mod commands;
 mod console;
 mod control;

@@ -330,3 +330,19 @@ fn no_line_and_no_key_panics() {
         }
     }
 }
+
+#[test]
+fn host_ends_are_read_written_and_given_breaks() {
+    let s = &mut session();
+    check(s, "ringbuf_read r 100", "a\nb\\u000Dc\\\\d\"e\n");
+    check(s, "ringbuf_read r 2", "a\n\n");
+    check(s, "ringbuf_read nope 1", "Error: Device 'nope' not found\n");
+    let hint = "Try \"help ringbuf_read\" for more information\n";
+    let far = "'ringbuf_read' has failed: integer is for 32-bit values\n";
+    check(s, "ringbuf_read r -1", &format!("{far}{hint}"));
+    check(s, "ringbuf_read r", &format!("unexpected end of expression\n{hint}"));
+    check(s, "ringbuf_write r \"a b\"", "Error: r does not take a b\n");
+    let hint = "Try \"help ringbuf_write\" for more information\n";
+    check(s, "ringbuf_write r", &format!("ringbuf_write: string expected\n{hint}"));
+    check(s, "chardev-send-break nope", "Error: Chardev 'nope' not found\n");
+}

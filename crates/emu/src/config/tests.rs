@@ -26,7 +26,7 @@ fn ends(line: &str) -> String {
     let config = with(line);
     let show = |id: &String| {
         let planned = config.chardevs.iter().find(|planned| planned.spec.id == *id).unwrap();
-        let mux = if planned.spec.mux { "mux " } else { "" };
+        let mux = if planned.spec.mux.is_some() { "mux " } else { "" };
         let kind = match &planned.spec.kind {
             Kind::Null => "null",
             Kind::Stdio { signal: true } => "stdio",
@@ -34,6 +34,7 @@ fn ends(line: &str) -> String {
             Kind::File { .. } => "file",
             Kind::Socket(socket) if socket.server => "server",
             Kind::Socket(_) => "client",
+            _ => "another",
         };
         format!("{id}: {mux}{kind}")
     };
@@ -81,6 +82,10 @@ fn explicit_ends_switch_implicit_ones_off() {
         ),
         (
             "-chardev stdio,id=c,mux=on,signal=off -serial chardev:c -mon c",
+            "serial [c: mux stdio without signals] monitor [c: mux stdio without signals]",
+        ),
+        (
+            "-chardev stdio,id=b,signal=off -chardev mux,id=c,chardev=b -serial chardev:c -mon c",
             "serial [c: mux stdio without signals] monitor [c: mux stdio without signals]",
         ),
         ("-nodefaults -s", "serial [] monitor [] gdb [gdb: server]"),

@@ -2,7 +2,7 @@
 
 use hartwright_backend::{
     opts::Refusal,
-    spec::{ChardevSpec, DRIVERS, Place},
+    spec::{ChardevSpec, Place, driver_names},
 };
 
 use super::{Complete, FLAG, Flag};
@@ -12,8 +12,24 @@ use crate::{
     not_yet,
 };
 
-const PLACES: Complete =
-    Complete::Words(&["chardev:", "file:", "mon:stdio", "none", "null", "stdio", "tcp:", "unix:"]);
+const PLACES: Complete = Complete::Words(&[
+    "/dev/",
+    "chardev:",
+    "file:",
+    "mon:stdio",
+    "none",
+    "null",
+    "pipe:",
+    "pty",
+    "stdio",
+    "tcp:",
+    "telnet:",
+    "tn3270:",
+    "udp:",
+    "unix:",
+    "vc",
+    "websocket:",
+]);
 
 pub(super) const FLAGS: &[Flag] = &[
     Flag {
@@ -32,11 +48,12 @@ pub(super) const FLAGS: &[Flag] = &[
     Flag {
         names: &["serial"],
         form: "PLACE",
-        brief: "say where the next serial port is: stdio, mon:stdio, unix:PATH, tcp:HOST:PORT, file:PATH, ...",
-        more: "Also null, none, and chardev:ID for a host end made with -chardev. With mon: a monitor is behind \
-               Ctrl-A c. On stdio, Ctrl-C ends the program; with mon:stdio it is the guest's. \
-               unix: and tcp: connect, or with server=on listen; then wait=off lets the machine start without a \
-               client.",
+        brief: "say where the next serial port is: stdio, mon:stdio, pty, unix:PATH, tcp:HOST:PORT, file:PATH, ...",
+        more: "Also null, none, vc, pty:LINK, pipe:PATH, telnet:, tn3270: and websocket:HOST:PORT, \
+               udp:HOST:PORT@LOCALHOST:LOCALPORT, /dev/TTY, and chardev:ID for a host end made with -chardev. With \
+               mon: a monitor is behind Ctrl-A c. On stdio, Ctrl-C ends the program; with mon:stdio it is the \
+               guest's. Sockets connect, or with server=on listen; then wait=off lets the machine start without \
+               a client.",
         examples: &[("-serial mon:stdio -serial unix:/tmp/second,server=on,wait=off", "two serial ports")],
         complete: PLACES,
         parse: |asked, arg| {
@@ -53,12 +70,30 @@ pub(super) const FLAGS: &[Flag] = &[
             "file:x",
             "unix:/p,server=on",
             "tcp::4444",
+            "telnet::4444,server=on,wait=off",
+            "tn3270::4444,server=on",
+            "websocket::4444,server=on",
+            "udp::4444",
+            "udp:a:1@b:2",
+            "pipe:/p",
+            "pty",
+            "pty:/p",
+            "vc",
+            "vc:80Cx24C",
+            "/dev/ttyUSB0",
         ],
-        refuses: &[(
-            "foo",
-            "-serial foo: 'foo' is not a valid char driver\n\
-             P: -serial foo: could not connect serial device to character backend 'foo'",
-        )],
+        refuses: &[
+            (
+                "foo",
+                "-serial foo: 'foo' is not a valid char driver\n\
+                 P: -serial foo: could not connect serial device to character backend 'foo'",
+            ),
+            (
+                "websocket::1",
+                "-serial websocket::1: Websocket client is not implemented\n\
+                 P: -serial websocket::1: could not connect serial device to character backend 'websocket::1'",
+            ),
+        ],
     },
     Flag {
         names: &["monitor"],
@@ -79,30 +114,53 @@ pub(super) const FLAGS: &[Flag] = &[
     },
     Flag {
         names: &["chardev"],
-        form: "null|stdio|file|socket,id=ID[,mux=on][,PROPERTY=VALUE]...",
+        form: "DRIVER,id=ID[,mux=on][,PROPERTY=VALUE]...",
         brief: "make a host end that -serial, -mon and -monitor can refer to",
-        more: "stdio: signal=on|off (does Ctrl-C end the program). file: path=, append=, input-path=. socket: \
-               path= or host= and port=, or fd=N for a descriptor that is inherited; server=, wait=, delay=, \
-               reconnect-ms=. All: mux=on lets several frontends share it, logfile= keeps a copy of the output.",
+        more: "`-chardev help` lists the drivers. stdio: signal=on|off (does Ctrl-C end the program). file: path=, \
+               append=, input-path=. pipe: path= of a FIFO, or of two without .in and .out. pty: path= of a link \
+               to make. ringbuf: size=, read with ringbuf_read in the monitor. serial: path= of a terminal. udp: \
+               host=, port=, localaddr=, localport=. socket: path= or host= and port=, or fd=N for a descriptor \
+               that is inherited; server=, wait=, delay=, reconnect-ms=, telnet=, tn3270=, websocket=. mux: \
+               chardev= of the host end that several are to share. All: mux=on does the same in place, logfile= \
+               and logappend= keep a copy of the output.",
         examples: &[(
             "-chardev stdio,id=c,mux=on,signal=off -serial chardev:c -mon c",
             "what -nographic does, in full",
         )],
-        complete: Complete::Words(&["file,", "help", "null,", "socket,", "stdio,"]),
+        complete: Complete::Words(&[
+            "file,", "help", "memory,", "mux,", "null,", "pipe,", "pty,", "ringbuf,", "serial,", "socket,",
+            "stdio,", "udp,", "vc,",
+        ]),
         parse: |asked, arg| {
             let opts = arg.opts("backend", asked)?;
             if opts.help || matches!(opts.get("backend"), Some("help" | "?")) {
-                let names = DRIVERS.map(|name| format!("  {name}\n")).concat();
+                let mut names: Vec<_> = driver_names().map(|name| format!("  {name}\n")).collect();
+                names.sort();
+                let names = names.concat();
                 return Err(Outcome::print(format!("Available chardev backend types: \n{names}")));
             }
-            let spec = ChardevSpec::from_opts(&opts).map_err(|refusal| arg.refuse(refusal))?;
-            if asked.chardevs.iter().any(|other| other.value.id == spec.id) {
-                return Err(arg.refuse(format!("Duplicate ID '{}' for chardev", spec.id)));
+            let mut specs: Vec<_> = asked.chardevs.iter().map(|said| said.value.clone()).collect();
+            let mut warnings = Vec::new();
+            let added = ChardevSpec::add(&opts, &mut specs, &mut warnings);
+            arg.warn(&mut warnings, asked);
+            added.map_err(|refusal| arg.refuse(refusal))?;
+            for (at, spec) in specs.into_iter().enumerate() {
+                match asked.chardevs.get_mut(at) {
+                    Some(said) => said.value = spec,
+                    None => asked.chardevs.push(arg.said(spec)),
+                }
             }
-            asked.chardevs.push(arg.said(spec));
             Ok(())
         },
-        accepts: &["null,id=a", "stdio,id=a,mux=on,signal=off", "socket,id=a,fd=5", "file,id=f,path=x"],
+        accepts: &[
+            "null,id=a",
+            "stdio,id=a,mux=on,signal=off",
+            "socket,id=a,fd=5",
+            "file,id=f,path=x",
+            "pty,id=a",
+            "ringbuf,id=a,size=4k",
+            "udp,id=a,port=1",
+        ],
         refuses: &[
             ("foo,id=x", "-chardev foo,id=x: 'foo' is not a valid char driver name"),
             ("stdio", "-chardev stdio: chardev: no id specified"),
@@ -202,24 +260,31 @@ pub(super) const FLAGS: &[Flag] = &[
     },
     Flag {
         names: &["parallel"],
-        form: "none|null",
-        brief: "have no parallel port; no machine has one",
-        complete: Complete::Words(&["none", "null"]),
+        form: "PLACE",
+        brief: "open a host end for a parallel port, which no machine has; places as for -serial",
+        complete: PLACES,
         parse: |asked, arg| {
             checked(asked, arg, "parallel")?;
-            match &*arg.text {
-                "none" | "null" => Ok(()),
-                _ => Err(arg.not_yet()),
+            if !matches!(&*arg.text, "none" | "null") {
+                let mut warning =
+                    vec!["no machine has a parallel port: nobody is at this host end".to_owned()];
+                arg.warn(&mut warning, asked);
             }
+            asked.parallels.push(arg.said(arg.text.clone()));
+            Ok(())
         },
-        accepts: &["none", "null"],
+        accepts: &["none", "null", "stdio"],
         refuses: &[
             (
                 "foo",
                 "-parallel foo: 'foo' is not a valid char driver\n\
                  P: -parallel foo: could not connect parallel device to character backend 'foo'",
             ),
-            ("stdio", "-parallel stdio: not yet in hartwright"),
+            (
+                "/dev/parport0",
+                "-parallel /dev/parport0: char driver '/dev/parport0': not yet in hartwright\n\
+                 P: -parallel /dev/parport0: could not connect parallel device to character backend '/dev/parport0'",
+            ),
         ],
         ..FLAG
     },
