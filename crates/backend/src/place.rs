@@ -3,7 +3,7 @@
 use crate::{
     drivers::{file, socket::address::Host, vc},
     opts::{Opts, Refusal},
-    spec::{ChardevSpec, Kind, Socket, Udp},
+    spec::{ChardevSpec, Kind, Socket, Udp, check},
 };
 
 /// What the argument of `-serial`, `-monitor`, `-gdb` and their like names.
@@ -18,7 +18,7 @@ pub enum Place {
 }
 
 /// What QEMU takes and we do not.
-const NOT_YET: [&str; 5] = ["msmouse", "wctablet", "testdev", "braille", "con:"];
+const NOT_YET: [&str; 4] = ["msmouse", "wctablet", "testdev", "braille"];
 
 impl Place {
     /// Reads the word; a host end made for it is called `label`. What was understood but should be written otherwise
@@ -42,6 +42,9 @@ impl Place {
 fn kind(text: &str, mux: bool, warnings: &mut Vec<String>) -> Result<Kind, Refusal> {
     if NOT_YET.contains(&text) || text.starts_with("/dev/parport") || text.starts_with("/dev/ppi") {
         return Err(Refusal::new(format!("char driver '{text}': not yet in hartwright")));
+    }
+    if text == "con:" {
+        return Err(Refusal::new("'console' is not a valid char driver name"));
     }
     if text.starts_with("/dev/") || text.starts_with("COM") {
         return Ok(Kind::Serial { path: text.into() });
@@ -100,6 +103,7 @@ fn socket(
         opts.set("port", port);
     }
     opts.only(crate::drivers::socket::KEYS)?;
+    check(&opts)?;
     if let Some(protocol) = protocol {
         opts.set(protocol, "on");
     }

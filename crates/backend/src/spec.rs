@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::{
     drivers::DRIVERS,
-    opts::{Opts, Refusal},
+    opts::{Opts, Refusal, parse_size, parse_switch, parse_whole},
 };
 pub use crate::{
     drivers::{
@@ -88,8 +88,32 @@ pub struct OutputFile {
 /// What every driver is asked for with.
 const KEYS: [&str; 5] = ["backend", "id", "mux", "logfile", "logappend"];
 
-/// What only drivers that we do not have are asked for with.
-const OTHER_KEYS: [&str; 5] = ["name", "debug", "chardev", "clipboard", "mouse"];
+/// What an option's value looks like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shape {
+    Text,
+    Switch,
+    Number,
+    Size,
+}
+
+/// Every option of every driver, ours or QEMU's.
+#[rustfmt::skip]
+const OPTIONS: [(&str, Shape); 42] = {
+    use Shape::{Number, Size, Switch, Text};
+    [
+        ("backend", Text), ("id", Text), ("mux", Switch), ("logfile", Text), ("logappend", Switch),
+        ("path", Text), ("input-path", Text), ("append", Switch), ("signal", Switch), ("size", Size),
+        ("host", Text), ("port", Text), ("localaddr", Text), ("localport", Text), ("to", Number),
+        ("ipv4", Switch), ("ipv6", Switch), ("fd", Text), ("abstract", Switch), ("tight", Switch),
+        ("server", Switch), ("wait", Switch), ("delay", Switch), ("nodelay", Switch),
+        ("reconnect", Number), ("reconnect-ms", Number),
+        ("telnet", Switch), ("tn3270", Switch), ("websocket", Switch), ("tls-creds", Text), ("tls-authz", Text),
+        ("width", Number), ("height", Number), ("cols", Number), ("rows", Number),
+        ("chardev", Text), ("name", Text), ("debug", Number), ("clipboard", Switch), ("mouse", Switch),
+        ("chardevs.0", Text), ("chardevs.1", Text),
+    ]
+};
 
 /// Old names, which QEMU 7.2 still took, and what is meant.
 const OLD: [(&str, &str); 2] = [("tty", "serial"), ("parport", "parallel")];
@@ -139,6 +163,7 @@ impl ChardevSpec {
         before: &mut Vec<ChardevSpec>,
         warnings: &mut Vec<String>,
     ) -> Result<(), Refusal> {
+        check(opts)?;
         let id = opts.id()?;
         let Some(driver) = opts.get("backend") else {
             let id = id.unwrap_or_default();
@@ -167,7 +192,6 @@ impl ChardevSpec {
                 false => format!("'{name}' is not a valid char driver name"),
             })
         })?;
-        only_known(opts)?;
         for (key, _) in opts.pairs() {
             if !KEYS.contains(&&**key) && !driver.keys.contains(&&**key) {
                 warnings.push(format!("parameter '{key}' means nothing to a {name}"));
@@ -181,16 +205,25 @@ impl ChardevSpec {
     }
 }
 
-/// Refuses a key that no driver has.
-fn only_known(opts: &Opts) -> Result<(), Refusal> {
-    let known: Vec<&str> =
-        DRIVERS.iter().flat_map(|driver| driver.keys).chain(&KEYS).chain(&OTHER_KEYS).copied().collect();
-    opts.only(&known)
+/// Refuses a key that no driver has, and a value of the wrong shape even where it means nothing.
+pub(crate) fn check(opts: &Opts) -> Result<(), Refusal> {
+    opts.only(&OPTIONS.map(|(key, _)| key))?;
+    for (key, shape) in OPTIONS {
+        match (shape, opts.get(key)) {
+            (_, None) | (Shape::Text, _) => {}
+            (Shape::Switch, Some(value)) => drop(parse_switch(key, value)?),
+            (Shape::Size, Some(value)) => drop(parse_size(key, value, 'B')?),
+            (Shape::Number, Some(value)) => drop(
+                parse_whole(key, value)
+                    .map_err(|_| Refusal::new(format!("Parameter '{key}' expects a number")))?,
+            ),
+        }
+    }
+    Ok(())
 }
 
 /// `mux,id=ID,chardev=BASE`: puts a mux before a host end that is there.
 fn mux_over(opts: &Opts, id: &str, before: &mut [ChardevSpec]) -> Result<(), Refusal> {
-    only_known(opts)?;
     let base = opts.get("chardev").ok_or_else(|| Refusal::new("chardev: mux: no chardev given"))?;
     let spec = before.iter_mut().find(|spec| spec.id == base && spec.mux.is_none());
     let spec = spec.ok_or_else(|| Refusal::new(format!("mux: base chardev {base} not found")))?;
@@ -355,15 +388,18 @@ mod tests {
         }
     }
 
+    #[test]
+    fn every_drivers_options_are_listed() {
+        for key in DRIVERS.iter().flat_map(|driver| driver.keys).chain(&KEYS) {
+            assert!(OPTIONS.iter().any(|(listed, _)| listed == key), "{key}");
+        }
+    }
+
     /// Options of any text are read or refused, and never more than that.
     #[test]
     fn any_text_is_read_or_refused() {
-        let words: Vec<&str> = DRIVERS
-            .iter()
-            .flat_map(|driver| driver.names.iter().chain(driver.keys))
-            .chain(&KEYS)
-            .chain(&OTHER_KEYS)
-            .copied()
+        let words: Vec<&str> = driver_names()
+            .chain(OPTIONS.map(|(key, _)| key))
             .chain([
                 ",",
                 ",,",

@@ -161,3 +161,22 @@ impl HostEnd for Master {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hartwright_event::Loop;
+
+    #[test]
+    fn a_terminal_that_nobody_has_open_wakes_nobody() {
+        let mut events = Loop::new().unwrap();
+        let key = events.key();
+        let mut master = open(None, &Opening { label: "a", program: "p", tell: &|_| {} }).unwrap();
+        let mut desk = Desk { events: &mut events, key, label: "a", notify: &|_| {} };
+        master.start(&mut desk);
+        master.want(true, true, &mut desk);
+        assert!(!master.connected());
+        let happened = desk.events.turn(Some(Duration::ZERO)).unwrap();
+        assert!(happened.iter().all(|event| *event == Event::Timer { key }), "{happened:?}");
+    }
+}

@@ -125,11 +125,7 @@ impl Socket {
             (None, Some(_)) => return Err(Refusal::new("'tls_authz' option requires 'tls_creds' option")),
             (None, None) => {}
         }
-        let number = |key: &str| {
-            let wrong = |_| Refusal::new(format!("Parameter '{key}' expects a number"));
-            opts.whole(key).map_err(wrong)
-        };
-        let (key, reconnect) = match (number("reconnect-ms")?, number("reconnect")?) {
+        let (key, reconnect) = match (opts.whole("reconnect-ms")?, opts.whole("reconnect")?) {
             (Some(_), Some(_)) => {
                 return Err(Refusal::new("'reconnect' and 'reconnect-ms' are mutually exclusive"));
             }
@@ -322,7 +318,7 @@ impl Stream {
     }
 
     fn part_if_over(&mut self, desk: &mut Desk<'_>) {
-        if self.client.as_ref().is_some_and(|client| client.is_over()) {
+        if self.client.as_ref().is_some_and(Client::is_over) {
             self.part(desk);
         }
     }
@@ -406,15 +402,13 @@ impl HostEnd for Stream {
                 None => {}
             },
             Event::Woken { .. } => {
-                match self.connecting.as_ref().and_then(|connecting| connecting.try_recv().ok()) {
-                    Some(done) => {
-                        self.connecting = None;
-                        match done {
-                            Ok(fd) => self.welcome(fd, desk),
-                            Err(refusal) => self.complain(&refusal, desk),
-                        }
+                let done = self.connecting.as_ref().and_then(|connecting| connecting.try_recv().ok());
+                if let Some(done) = done {
+                    self.connecting = None;
+                    match done {
+                        Ok(fd) => self.welcome(fd, desk),
+                        Err(refusal) => self.complain(&refusal, desk),
                     }
-                    None => {}
                 }
             }
         }
@@ -438,7 +432,7 @@ impl HostEnd for Stream {
     }
 
     fn has_more(&self) -> bool {
-        self.client.as_ref().is_some_and(|client| client.has_more())
+        self.client.as_ref().is_some_and(Client::has_more)
     }
 
     fn write(&mut self, bytes: &[u8], desk: &mut Desk<'_>) -> Sent {

@@ -144,12 +144,12 @@ impl Address {
         if let Some(host) = opts.get("host") {
             let port = opts.get("port").filter(|port| !port.is_empty());
             let port = port.ok_or_else(|| Refusal::new("chardev: socket: no port given"))?;
-            let number = Refusal::new("Parameter 'to' expects a number");
-            return Ok(Address::Inet {
-                host: Host::new(host, port)?,
-                to: opts.get("to").map(|to| to.parse().map_err(|_| number)).transpose()?,
-                family: Family::from_opts(opts)?,
-            });
+            let host = Host::new(host, port)?;
+            let to = opts.get("to").map(|to| Host::new("", to)).transpose()?.map(|to| to.port);
+            if let Some(to) = to.filter(|to| *to < host.port) {
+                return Err(Refusal::new(format!("no port is between {} and to={to}", host.port)));
+            }
+            return Ok(Address::Inet { host, to, family: Family::from_opts(opts)? });
         }
         if opts.get("port").is_some() {
             return Err(Refusal::new("chardev: socket: no host given"));
@@ -181,7 +181,7 @@ impl Address {
             listener.set_nonblocking(true).map_err(|e| failed(&e))?;
             return Ok((listener.into(), made));
         }
-        let listener = self.try_each(|address| TcpListener::bind(address), failed)?;
+        let listener = self.try_each(TcpListener::bind, failed)?;
         listener.set_nonblocking(true).map_err(|e| failed(&e))?;
         Ok((listener.into(), None))
     }
@@ -193,7 +193,7 @@ impl Address {
         };
         Ok(match self {
             Address::Unix { .. } => UnixStream::connect_addr(&self.unix()?).map_err(|e| failed(&e))?.into(),
-            _ => self.try_each(|address| TcpStream::connect(address), failed)?.into(),
+            _ => self.try_each(TcpStream::connect, failed)?.into(),
         })
     }
 

@@ -30,7 +30,7 @@ pub(crate) struct Web {
 
 enum Stage {
     Shaking(MidHandshake<ServerHandshake<Channel, Answer>>),
-    Open(Box<WebSocket<Channel>>),
+    Open(WebSocket<Channel>),
     Over,
 }
 
@@ -82,7 +82,7 @@ impl Web {
             Stage::Shaking(handshake) => match handshake.handshake() {
                 Ok(socket) => {
                     self.more = true;
-                    Stage::Open(Box::new(socket))
+                    Stage::Open(socket)
                 }
                 Err(HandshakeError::Interrupted(handshake)) => Stage::Shaking(handshake),
                 Err(HandshakeError::Failure(_)) => Stage::Over,
