@@ -67,6 +67,8 @@ const PACKAGES: &[(&str, &str)] = &[
     // Who judges what we write to images, and shows in what order.
     ("qemu-utils", "qemu-img"),
     ("strace", "strace"),
+    // A second reader of the editors' schema of machine files.
+    ("python3-jsonschema", "/usr/lib/python3/dist-packages/jsonschema/__init__.py"),
     // Programs made at random, and what they include.
     ("csmith", "csmith"),
     ("libcsmith-dev", "/usr/include/csmith/csmith.h"),
