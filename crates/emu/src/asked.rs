@@ -11,8 +11,8 @@ use hartwright_isa::cpu::Target;
 use hartwright_objects::Given;
 
 use crate::{
-    DeviceOption, Failure, LogItem, Messages, Outcome, Program, SemihostingOption, Topology,
-    config::GlobalOption, flags, not_yet, rtc::Rtc,
+    DeviceOption, Failure, LogItem, MemoryBackend, Messages, NumaOption, Outcome, Program, SemihostingOption,
+    Topology, config::GlobalOption, flags, not_yet, rtc::Rtc,
 };
 
 /// What the words of the command line asked for, one by one and not yet related to each other.
@@ -59,6 +59,8 @@ pub struct Asked {
     pub(crate) seed: Option<u64>,
     pub(crate) sources: Vec<crate::PlannedSource>,
     pub(crate) rtc: Rtc,
+    pub(crate) numa: Vec<(String, NumaOption)>,
+    pub(crate) backends: Vec<MemoryBackend>,
     pub(crate) firmware_files: Vec<(String, Vec<u8>)>,
     pub(crate) escape: Option<u8>,
     pub(crate) messages: Messages,

@@ -8,9 +8,10 @@ use hartwright_isa::cpu::CpuModel;
 use hartwright_machine::{
     BootOptions, Checked, CpuTree, LoaderDevice, MachineSpec, Options, Plan, choose, device_tree, plan,
 };
+use hartwright_mem::Backing;
 use hartwright_objects::{Given, Globals, Object, Registry};
 
-use crate::{Config, DeviceOption, Failure, Outcome, catalogue};
+use crate::{Config, DeviceOption, Failure, Outcome, catalogue, numa};
 
 /// A machine that makes sense, and what goes into its memory.
 pub struct Assembled {
@@ -20,6 +21,8 @@ pub struct Assembled {
     pub plan: Plan,
     /// Its harts' model.
     pub model: CpuModel,
+    /// The files that stand for some of the main RAM.
+    pub backings: Vec<Backing>,
     /// The machine's own properties, if it is a built-in one.
     pub object: Option<Box<dyn Object>>,
 }
@@ -31,9 +34,15 @@ pub struct Assembled {
 pub fn assemble(config: &Config) -> Result<Assembled, Outcome> {
     let fail = |message: String| Outcome::Fail(Failure::new(message));
     let registry = Registry::linked().map_err(|error| fail(error.to_string()))?;
+    let memory = numa::layout(config).map_err(Outcome::Fail)?;
+    if config.dump_spec.is_some() && (!memory.numa.nodes.is_empty() || !config.backends.is_empty()) {
+        let why = "a description has no NUMA nodes and no memory backends: not yet in hartwright";
+        return Err(Outcome::Fail(Failure::of("-machine dumpspec", why)));
+    }
     let options = Options {
         target: config.program.target(),
-        ram: config.memory,
+        ram: memory.ram,
+        numa: memory.numa,
         harts: config.smp.as_ref().map(|smp| smp.cpus),
         cpu: config.cpu.as_ref().map(|cpu| cpu.model.clone()),
         properties: config.machine_properties.clone(),
@@ -62,7 +71,7 @@ pub fn assemble(config: &Config) -> Result<Assembled, Outcome> {
     if let Some(file) = &config.dump_dtb {
         return Err(dumped(file, &plan.device_tree, "dumpdtb"));
     }
-    Ok(Assembled { checked, plan, model, object: chosen.object })
+    Ok(Assembled { checked, plan, model, backings: memory.backings, object: chosen.object })
 }
 
 /// Adds what `-device` names to `spec`; gives the loaders among it.

@@ -36,8 +36,8 @@ impl Built {
         outside: Box<dyn Outside>,
     ) -> Result<Built, Outcome> {
         let fail = |message: String| Outcome::Fail(Failure::new(message));
-        let Assembled { checked, plan, model, object } = assembled;
-        let mut frame = Frame::new(checked).map_err(fail)?;
+        let Assembled { checked, plan, model, backings, object } = assembled;
+        let mut frame = Frame::backed(checked, backings).map_err(fail)?;
         frame.items = plan.items.clone();
         let hart = |id: u64| hartwright_hart::Config {
             model: model.clone(),

@@ -15,7 +15,7 @@ pub(crate) fn machines() -> String {
 }
 
 /// What every machine takes besides its own.
-const COMMON: [(&str, &str); 7] = [
+const COMMON: [(&str, &str); 8] = [
     ("append", "What the kernel's command line is, as -append says it"),
     ("dtb", "The device tree to give instead of the machine's own, as -dtb says it"),
     ("dumpdtb", "Write the device tree to this file and end"),
@@ -23,6 +23,7 @@ const COMMON: [(&str, &str); 7] = [
     ("firmware", "What runs first, as -bios says it"),
     ("initrd", "The kernel's first file system, as -initrd says it"),
     ("kernel", "The kernel, as -kernel says it"),
+    ("memory-backend", "The id of the memory backend that all RAM is in"),
 ];
 
 /// `-machine NAME,help`, of a built-in machine.

@@ -11,8 +11,8 @@ use hartwright_machine::{BootOptions, is_file};
 use hartwright_objects::{Given, nearest};
 
 use crate::{
-    Asked, Failure, PlannedDisk, Program, Rtc, SemihostingOption, Topology, asked::Said, catalogue, disks,
-    flags::in_vain,
+    Asked, Failure, MemoryBackend, NumaOption, PlannedDisk, Program, Rtc, SemihostingOption, Topology,
+    asked::Said, catalogue, disks, flags::in_vain, not_yet,
 };
 
 /// Everything that the command line says, ready for the builder of machines.
@@ -34,6 +34,12 @@ pub struct Config {
     pub cpu: Option<Cpu>,
     /// `-m`, in bytes.
     pub memory: Option<u64>,
+    /// `-numa`, each with the option as the user wrote it.
+    pub numa: Vec<(String, NumaOption)>,
+    /// `-object memory-backend-...`.
+    pub backends: Vec<MemoryBackend>,
+    /// `-machine memory-backend=`: the one that all RAM is in.
+    pub memory_backend: Option<String>,
     /// `-smp`.
     pub smp: Option<Topology>,
     /// `-bios`, `-kernel`, `-seed` and so on, but not what `-device` loads, nor our own firmware.
@@ -306,6 +312,15 @@ pub fn resolve(program: &Program, asked: Asked) -> Result<Config, Outcome> {
             return Err(fail(format!("{option} only allowed with -kernel option")));
         }
     }
+    if !is_file(&machine) {
+        for (name, here) in not_yet::MACHINE {
+            if let Some(value) = properties.take(name).filter(|value| !here.contains(&&**value)) {
+                let why = format!("{name}={value}: not yet in hartwright");
+                return Err(Outcome::Fail(Failure::of(&format!("-machine {machine}"), why)));
+            }
+        }
+    }
+    let memory_backend = properties.take("memory-backend");
     for device in &asked.devices {
         if !catalogue::is_device(&device.driver) {
             let why = catalogue::not_a_device(&device.driver, program.face);
@@ -330,6 +345,9 @@ pub fn resolve(program: &Program, asked: Asked) -> Result<Config, Outcome> {
         accel,
         cpu: asked.cpu.as_deref().map(cpu).transpose()?,
         memory: asked.memory,
+        numa: asked.numa,
+        backends: asked.backends,
+        memory_backend,
         smp: asked.smp,
         boot,
         devices: asked.devices.into_iter().chain(with_disks).collect(),

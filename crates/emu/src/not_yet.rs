@@ -36,7 +36,6 @@ pub(crate) const OPTIONS: &[(&str, bool)] = &[
     ("no-acpi", false),
     ("no-fd-bootchk", false),
     ("no-hpet", false),
-    ("numa", true),
     ("one-insn-per-tb", false),
     ("only-migratable", false),
     ("option-rom", true),
@@ -74,6 +73,26 @@ pub(crate) const OPTIONS: &[(&str, bool)] = &[
     ("xen-attach", false),
     ("xen-domid", true),
     ("xen-domid-restrict", false),
+];
+
+/// Properties of every machine of QEMU's (`-machine`), each with the values that say what is so anyway.
+pub(crate) const MACHINE: &[(&str, &[&str])] = &[
+    ("aux-ram-share", &["off"]),
+    ("boot", &[]),
+    ("confidential-guest-support", &[]),
+    ("dt-compatible", &[]),
+    ("dump-guest-core", &["off"]),
+    ("graphics", &["off"]),
+    ("mem-merge", &["off"]),
+    ("memory", &[]),
+    ("memory-encryption", &[]),
+    ("phandle-start", &[]),
+    ("shim", &[]),
+    ("smp", &[]),
+    ("smp-cache", &[]),
+    ("suppress-vmdesc", &["on", "off"]),
+    ("usb", &["off"]),
+    ("x-change-vmfd-on-reset", &["off"]),
 ];
 
 /// Kinds of displays (`-display`).
@@ -132,9 +151,6 @@ pub(crate) const OBJECTS: &[&str] = &[
     "iothread",
     "main-loop",
     "memory-backend-epc",
-    "memory-backend-file",
-    "memory-backend-memfd",
-    "memory-backend-ram",
     "memory-backend-shm",
     "pr-manager-helper",
     "qtest",
@@ -156,6 +172,7 @@ mod tests {
     #[test]
     fn tables_are_sorted_and_say_nothing_twice() {
         assert!(OPTIONS.is_sorted_by(|a, b| a.0 < b.0));
+        assert!(MACHINE.is_sorted_by(|a, b| a.0 < b.0));
         for names in [DISPLAYS, VGAS, NETS, OBJECTS] {
             assert!(names.is_sorted_by(|a, b| a < b));
         }

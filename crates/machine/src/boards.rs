@@ -1,7 +1,7 @@
 //! Machines by name, and what the command line changes in any of them.
 
 use crate::{
-    MachineSpec, Parameter, Problem,
+    MachineSpec, Numa, Parameter, Problem,
     files::{Open, open},
     read::{Read, read},
 };
@@ -190,6 +190,8 @@ pub struct Options {
     pub harts: Option<u64>,
     /// `-cpu`, its model without properties.
     pub cpu: Option<String>,
+    /// `-numa`; its harts and its memory are all that there are.
+    pub numa: Numa,
     /// `-machine NAME,PROPERTY=VALUE`: of a built-in machine its properties, of a file its parameters.
     pub properties: Vec<(String, Given)>,
 }
@@ -243,6 +245,9 @@ pub fn choose(name: &str, options: &Options) -> Result<Chosen, String> {
         let (spec, object) = (board.spec)(options)?;
         Chosen { spec, object: Some(object), firmware: board.firmware }
     };
+    if !options.numa.nodes.is_empty() && chosen.spec.numa != options.numa {
+        return Err("NUMA is not supported by this machine-type".into());
+    }
     let cpu = &chosen.spec.cpu;
     match options.harts {
         Some(harts) if harts > *cpu.max => Err(format!(

@@ -9,7 +9,7 @@ use hartwright_device::{
     Array, BlockPort, CharPort, Clock, Device, Dma, Entropy, Items, Line, Locked, Mtime, Power, Sink, Target,
     Wiring, trace,
 };
-use hartwright_mem::AddressSpace;
+use hartwright_mem::{AddressSpace, Backing};
 use hartwright_objects::{Abstract, BASES, Class, Error, Given, Instance, Node, Object, Value};
 use std::{
     collections::HashMap,
@@ -111,13 +111,28 @@ impl Frame {
     ///
     /// The host has not that much memory.
     pub fn new(checked: Checked) -> Result<Frame, String> {
+        Self::backed(checked, vec![])
+    }
+
+    /// The same, with files that stand for some of the main RAM.
+    ///
+    /// # Errors
+    ///
+    /// The host has not that much memory, or does not map a file.
+    pub fn backed(checked: Checked, backings: Vec<Backing>) -> Result<Frame, String> {
+        let mut backings = Some(backings);
         let Checked { spec, devices, outputs, cards } = checked;
         let clock = Clock::new();
         let mtime = Mtime::new(clock.clone(), *spec.timebase);
         let mut map = AddressSpace::build();
         for memory in &spec.memories {
             let (name, base, size) = (memory.name.as_str(), *memory.base, *memory.size);
-            let fits = if memory.writable { map.ram(name, base, size) } else { map.rom(name, base, size) };
+            let main = spec.main_ram().is_some_and(|main| main.name == memory.name);
+            let fits = match (memory.writable, main.then(|| backings.take()).flatten()) {
+                (true, Some(backings)) => map.backed_ram(name, base, size, backings),
+                (true, None) => map.ram(name, base, size),
+                (false, _) => map.rom(name, base, size),
+            };
             fits.map_err(|why| why.to_string())?;
         }
         let devices: Vec<_> = devices.into_iter().map(Locked::new).collect();

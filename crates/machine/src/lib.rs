@@ -15,6 +15,7 @@ mod check_lines;
 mod files;
 mod items;
 mod loader_device;
+mod numa;
 mod parameters;
 mod plug;
 mod read;
@@ -43,6 +44,7 @@ pub use hartwright_objects as objects;
 #[doc(hidden)]
 pub use linkme;
 pub use loader_device::{LOADER_PROPERTIES, LoaderDevice};
+pub use numa::{Numa, NumaNode};
 pub use parameters::Parameter;
 pub use reset::Reset;
 pub use schema::schema;

@@ -1,7 +1,7 @@
 //! A machine as a value: what there is, where it lies, and how it is wired.
 
 use crate::{
-    At, Options, Source,
+    At, Numa, Options, Source,
     check::{DISK, PORT},
 };
 use hartwright_objects::Given;
@@ -30,6 +30,8 @@ pub struct MachineSpec {
     pub cpu: Cpu,
     /// Where execution begins.
     pub boot: Boot,
+    /// Its NUMA nodes; a file names none.
+    pub numa: Numa,
     /// Memory, in the order told.
     pub memories: Vec<Memory>,
     /// Devices, in the order told; that is the order of the device tree as well.
@@ -199,6 +201,7 @@ impl MachineSpec {
                 max: 1.into(),
             },
             boot: Boot { reset: 0x1000.into(), firmware: 0x8000_0000.into() },
+            numa: Numa::default(),
             memories: vec![],
             devices: vec![],
             cards: vec![],

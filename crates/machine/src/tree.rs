@@ -2,7 +2,7 @@
 //!
 //! Bindings: the Devicetree specification 0.4, and Linux's Documentation/devicetree/bindings where it names none.
 
-use crate::{Checked, Device, End, MachineSpec};
+use crate::{Checked, Device, End, MachineSpec, Numa};
 use hartwright_device::{self as device, Output, Prop, Target};
 use hartwright_fdt::{Build, Node, Tree};
 use hartwright_isa::{
@@ -48,6 +48,9 @@ impl From<&CpuModel> for CpuTree {
     }
 }
 
+/// The property that says in which NUMA node something is (bindings/numa.txt).
+const NODE: &str = "numa-node-id";
+
 /// Nodes that stand for what a write of `value` to the first register of a `regmap` does
 /// (bindings/power/reset/syscon-poweroff.yaml, syscon-reboot.yaml).
 const SYSCONS: &[(&str, &str, &str, u32)] = &[
@@ -75,12 +78,11 @@ pub fn device_tree(checked: &Checked, cpu: &CpuTree) -> Tree {
     }
     root = root.with(chosen).with(aliases).with(cpus(spec, cpu));
 
-    for memory in spec.memories.iter().filter(|memory| memory.writable) {
-        root = root.with(
-            Node::new_unchecked(format!("memory@{:x}", *memory.base))
-                .str("device_type", "memory")
-                .u64s("reg", &[*memory.base, *memory.size]),
-        );
+    for node in memories(spec) {
+        root = root.with(node);
+    }
+    if !spec.numa.distances.is_empty() {
+        root = root.with(distances(&spec.numa));
     }
 
     if cpu.pmu {
@@ -107,6 +109,13 @@ pub fn device_tree(checked: &Checked, cpu: &CpuTree) -> Tree {
             node = node.u64s("reg", &reg);
         }
         node = interrupts(node, spec, &checked.outputs[index], &phandles);
+        let hart = checked.outputs[index].iter().find_map(|output| match output.target {
+            Target::Hart { hart, .. } => Some(hart),
+            Target::Interrupt => None,
+        });
+        if let Some(id) = hart.and_then(|hart| checked.spec.numa.node_of(hart.into())) {
+            node = node.u32(NODE, id);
+        }
         for (name, value) in device.describe() {
             node = match value {
                 Prop::Empty => node.flag(name),
@@ -138,6 +147,41 @@ pub fn device_tree(checked: &Checked, cpu: &CpuTree) -> Tree {
     let mut tree = Tree::new();
     tree.root = root.with(soc);
     tree
+}
+
+/// RAM, that of each NUMA node by itself.
+fn memories(spec: &MachineSpec) -> Vec<Node> {
+    let node = |base: u64, size: u64| {
+        Node::new_unchecked(format!("memory@{base:x}"))
+            .str("device_type", "memory")
+            .u64s("reg", &[base, size])
+    };
+    let mut nodes = vec![];
+    for memory in spec.memories.iter().filter(|memory| memory.writable) {
+        let main = spec.main_ram().is_some_and(|main| main.name == memory.name);
+        if !main || spec.numa.nodes.is_empty() {
+            nodes.push(node(*memory.base, *memory.size));
+            continue;
+        }
+        let mut base = *memory.base;
+        for (id, bytes) in spec.numa.nodes.iter().map(|node| node.bytes).enumerate() {
+            if bytes > 0 {
+                nodes.push(node(base, bytes).u32(NODE, id as u32));
+            }
+            base = base.saturating_add(bytes);
+        }
+    }
+    nodes
+}
+
+/// How far NUMA nodes are from each other (bindings/numa.txt).
+fn distances(numa: &Numa) -> Node {
+    let count = numa.nodes.len().max(1);
+    let rows = numa.distances.iter().enumerate();
+    let cells = rows.flat_map(|(i, far)| [(i / count) as u32, (i % count) as u32, (*far).into()]);
+    Node::new_unchecked("distance-map")
+        .str("compatible", "numa-distance-map-v1")
+        .cells("distance-matrix", &cells.collect::<Vec<_>>())
 }
 
 /// What counters can count, for the firmware (OpenSBI's docs/pmu_support.md): an event's first and last code, and the
@@ -187,7 +231,6 @@ fn cpus(spec: &MachineSpec, cpu: &CpuTree) -> Node {
         .u32("#address-cells", 1)
         .u32("#size-cells", 0)
         .u32("timebase-frequency", *spec.timebase as u32);
-    let mut cluster = Node::new_unchecked("cluster0");
     for hart in 0..*spec.cpu.harts as u32 {
         let mut node = Node::new_unchecked(format!("cpu@{hart:x}"))
             .str("device_type", "cpu")
@@ -204,6 +247,9 @@ fn cpus(spec: &MachineSpec, cpu: &CpuTree) -> Node {
         for (name, bytes) in blocks.into_iter().filter_map(|(name, bytes)| Some((name, bytes?))) {
             node = node.u32(&format!("riscv,{name}-block-size"), bytes);
         }
+        if let Some(id) = spec.numa.node_of(hart.into()) {
+            node = node.u32(NODE, id);
+        }
         cpus = cpus.with(
             node.u32("phandle", Phandles::cpu(hart)).with(
                 Node::new_unchecked("interrupt-controller")
@@ -213,9 +259,17 @@ fn cpus(spec: &MachineSpec, cpu: &CpuTree) -> Node {
                     .u32("phandle", Phandles::hart(hart)),
             ),
         );
-        cluster = cluster.with(Node::new_unchecked(format!("core{hart}")).u32("cpu", Phandles::cpu(hart)));
     }
-    cpus.with(Node::new_unchecked("cpu-map").with(cluster))
+    let mut map = Node::new_unchecked("cpu-map");
+    for (socket, harts) in spec.sockets().into_iter().enumerate() {
+        let mut cluster = Node::new_unchecked(format!("cluster{socket}"));
+        for (core, hart) in harts.enumerate() {
+            let node = Node::new_unchecked(format!("core{core}"));
+            cluster = cluster.with(node.u32("cpu", Phandles::cpu(hart as u32)));
+        }
+        map = map.with(cluster);
+    }
+    cpus.with(map)
 }
 
 /// `interrupts` where all lines end at one controller, else `interrupts-extended`.

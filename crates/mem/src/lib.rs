@@ -12,5 +12,5 @@ mod unmodelled;
 
 pub use guest::{Code, NoBitmap};
 pub use ram::{PAGE, PAGE_SHIFT, Ram, Word};
-pub use space::{AddressSpace, Builder, BusError, Kind, LayoutError, Mmio, Place, Region};
+pub use space::{AddressSpace, Backing, Builder, BusError, Kind, LayoutError, Mmio, Place, Region};
 pub use unmodelled::{Access, Miss, Unmodelled};

@@ -5,6 +5,8 @@
 //! and gives it a new version, and so every block decoded from it is stale, in every hart.
 
 use portable_atomic::AtomicU128;
+use rustix::mm::{MapFlags, ProtFlags, mmap};
+use std::fs::File;
 use std::sync::atomic::{AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering, fence};
 use vm_memory::MmapRegion;
 
@@ -46,6 +48,32 @@ impl Ram {
         let (base, first) = (map.as_ptr(), versions.as_ptr().cast::<AtomicU32>());
         let pages = std::ptr::slice_from_raw_parts(first.cast_const(), pages);
         Ok(Ram { map, base, _versions: versions, pages, renewals: AtomicU64::new(0) })
+    }
+
+    /// Has the bytes from `at` on be those of `file` from `offset` on. Only while nobody uses any of it.
+    ///
+    /// A `shared` mapping writes to the file; else the file stays as it is. If somebody makes the file shorter, the
+    /// process ends with SIGBUS when a byte that is gone is touched.
+    pub(crate) fn map_file(
+        &mut self,
+        at: u64,
+        size: u64,
+        file: &File,
+        offset: u64,
+        shared: bool,
+    ) -> Result<(), String> {
+        let end = at.checked_add(size).filter(|end| *end <= self.len());
+        if end.is_none() || !(at | size).is_multiple_of(PAGE) || size == 0 {
+            return Err(format!("{size:#x} bytes at {at:#x} are no pages of memory"));
+        }
+        let kind = if shared { MapFlags::SHARED } else { MapFlags::PRIVATE | MapFlags::NORESERVE };
+        let (flags, protection) = (kind | MapFlags::FIXED, ProtFlags::READ | ProtFlags::WRITE);
+        // SAFETY: these pages lie in our own mapping, which owns them until it is dropped, and nobody refers into it:
+        // it is borrowed mutably, and all access is through it.
+        let mapped = unsafe {
+            mmap(self.base.add(at as usize).cast(), size as usize, protection, flags, file, offset)
+        };
+        mapped.map(drop).map_err(|why| format!("the host does not map it: {why}"))
     }
 
     #[inline(always)]

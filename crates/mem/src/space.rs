@@ -4,7 +4,7 @@ use crate::{
     Access, Unmodelled,
     ram::{PAGE, PAGE_SHIFT, Ram},
 };
-use std::{fmt, sync::Arc};
+use std::{fmt, fs::File, sync::Arc};
 
 /// Something at an address that is not memory: a device behind its lock.
 pub trait Mmio: Send + Sync {
@@ -143,12 +143,46 @@ pub struct Builder {
     entries: Vec<Entry>,
     devices: Vec<Arc<dyn Mmio>>,
     ram: u64,
+    backings: Vec<(u64, Backing)>,
+}
+
+/// A file whose bytes stand for some of a region's.
+#[derive(Debug)]
+pub struct Backing {
+    /// Where in the region, a multiple of [`PAGE`].
+    pub at: u64,
+    /// How many bytes, a multiple of [`PAGE`].
+    pub size: u64,
+    /// The file, which has that many.
+    pub file: File,
+    /// Whether writes reach the file.
+    pub shared: bool,
 }
 
 impl Builder {
     /// Memory of `size` bytes; base and size are multiples of [`PAGE`].
     pub fn ram(&mut self, name: &str, base: u64, size: u64) -> Result<(), LayoutError> {
         self.memory(name, base, size, Kind::Ram)
+    }
+
+    /// Memory like [`ram`](Self::ram), of which some bytes are those of files.
+    pub fn backed_ram(
+        &mut self,
+        name: &str,
+        base: u64,
+        size: u64,
+        backings: impl IntoIterator<Item = Backing>,
+    ) -> Result<(), LayoutError> {
+        let first = self.ram;
+        self.ram(name, base, size)?;
+        let fits = |backing: &Backing| backing.at.checked_add(backing.size).is_some_and(|end| end <= size);
+        for backing in backings {
+            if !fits(&backing) {
+                return Err(LayoutError::Size { name: name.into(), base, size });
+            }
+            self.backings.push((first + backing.at, backing));
+        }
+        Ok(())
     }
 
     /// Memory that the guest cannot write; base and size are multiples of [`PAGE`].
@@ -214,7 +248,10 @@ impl Builder {
 
     /// The address space, its memory zero.
     pub fn finish(self) -> Result<Arc<AddressSpace>, LayoutError> {
-        let ram = Ram::new(self.ram).map_err(LayoutError::Host)?;
+        let mut ram = Ram::new(self.ram).map_err(LayoutError::Host)?;
+        for (at, Backing { size, file, shared, .. }) in self.backings {
+            ram.map_file(at, size, &file, 0, shared).map_err(LayoutError::Host)?;
+        }
         let (entries, devices) = (self.entries, self.devices);
         Ok(Arc::new(AddressSpace { entries, devices, ram, unmodelled: Unmodelled::default() }))
     }
@@ -440,6 +477,29 @@ mod tests {
         assert_eq!(s.write_ram(0x4010, &[3]), Err(BusError::ReadOnly));
         let Place::Flash(at) = s.place(0x4010) else { panic!("{:?}", s.place(0x4010)) };
         assert_eq!(s.ram().load::<u16>(at + 0x10), Some(0x201));
+    }
+
+    #[test]
+    fn a_file_stands_for_some_of_the_memory() {
+        let path = std::env::temp_dir().join(format!("hartwright-mem-{}", std::process::id()));
+        for shared in [false, true] {
+            std::fs::write(&path, vec![7; PAGE as usize]).unwrap();
+            let file = File::options().read(true).write(true).open(&path).unwrap();
+            let backing = Backing { at: PAGE, size: PAGE, file, shared };
+            let mut b = AddressSpace::build();
+            b.rom("rom", 0, PAGE).unwrap();
+            b.backed_ram("ram", 0x8000, 2 * PAGE, [backing]).unwrap();
+            let s = b.finish().unwrap();
+            assert_eq!((s.load(0x8ffe, 2), s.load(0x9000, 2)), (Ok(0), Ok(0x707)));
+            s.store(0x9ff8, 8, 0x0102_0304_0506_0708).unwrap();
+            assert_eq!(s.load(0x9ff8, 8), Ok(0x0102_0304_0506_0708));
+            let last = *std::fs::read(&path).unwrap().last().unwrap();
+            assert_eq!(last, if shared { 1 } else { 7 });
+        }
+        let file = File::open(&path).unwrap();
+        let far = Backing { at: PAGE, size: 2 * PAGE, file, shared: false };
+        assert!(AddressSpace::build().backed_ram("ram", 0x8000, 2 * PAGE, [far]).is_err());
+        std::fs::remove_file(&path).unwrap();
     }
 
     #[test]

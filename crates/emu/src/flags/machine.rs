@@ -5,8 +5,14 @@ use hartwright_machine::is_file;
 
 use super::{Complete, FLAG, Flag};
 use crate::{
-    Accel, Asked, Face, Failure, Outcome, PlannedSource, Rtc, Topology, asked::Argument, catalogue,
-    config::GlobalOption, entropy, not_yet,
+    Accel, Asked, Face, Failure, Outcome, PlannedSource, Rtc, Topology,
+    asked::Argument,
+    catalogue,
+    config::GlobalOption,
+    entropy,
+    memory::{self, MemoryBackend},
+    not_yet,
+    numa::NumaOption,
 };
 
 pub(super) const FLAGS: &[Flag] = &[
@@ -121,6 +127,43 @@ pub(super) const FLAGS: &[Flag] = &[
         ..FLAG
     },
     Flag {
+        names: &["numa"],
+        form: "node[,nodeid=N][,cpus=FIRST[-LAST]]...[,mem=SIZE|memdev=ID]|dist,src=N,dst=N,val=N",
+        brief: "put harts and memory into nodes, or say how far two nodes are from each other",
+        more: "Machine virt has a CLINT and an interrupt controller for each node, and tells the guest.",
+        examples: &[(
+            "-smp 4 -m 2G -numa node,mem=1G -numa node,mem=1G",
+            "two nodes with two harts and 1 GiB each",
+        )],
+        parse: |asked, arg| {
+            let numa = NumaOption::parse(&arg.text).map_err(|refusal| arg.refuse(refusal))?;
+            if let NumaOption::Node { mem: Some(_), .. } = numa {
+                let why = "Parameter -numa node,mem is deprecated, use -numa node,memdev instead";
+                asked.warnings.push(format!("{}: warning: {why}", arg.option));
+            }
+            asked.numa.push((arg.option.clone(), numa));
+            Ok(())
+        },
+        accepts: &["node,mem=1G,cpus=0-1,cpus=4", "node,memdev=m0,nodeid=3", "dist,src=0,dst=1,val=20"],
+        refuses: &[
+            ("foo=1", "-numa foo=1: Parameter 'type' is missing"),
+            ("foo", "-numa foo: Parameter 'type' does not accept value 'foo'"),
+            ("node,foo=1", "-numa node,foo=1: Invalid parameter 'foo'"),
+            ("node,cpus=x", "-numa node,cpus=x: Parameter 'cpus' expects a uint64 value or range"),
+            ("cpu,node-id=0", "-numa cpu,node-id=0: cpu: not yet in hartwright"),
+            (
+                "dist,src=0,dst=1,val=5",
+                "-numa dist,src=0,dst=1,val=5: NUMA distance (5) is invalid, it shouldn't be less than 10.",
+            ),
+            (
+                "dist,src=0,dst=0,val=20",
+                "-numa dist,src=0,dst=0,val=20: Local distance of node 0 should be 10.",
+            ),
+            ("dist,src=0,dst=1,val=300", "-numa dist,src=0,dst=1,val=300: Parameter 'val' expects uint8_t"),
+        ],
+        ..FLAG
+    },
+    Flag {
         names: &["device"],
         form: "TYPE[,PROPERTY=VALUE]...|JSON",
         brief: "add a device",
@@ -145,30 +188,44 @@ pub(super) const FLAGS: &[Flag] = &[
     Flag {
         names: &["object"],
         form: "TYPE,id=ID[,PROPERTY=VALUE]...|JSON",
-        brief: "create an object: a source of random bytes",
-        more: "rng-builtin has the host's, or those of -seed; rng-random those of filename=FILE, or of /dev/urandom.",
-        examples: &[(
-            "-object rng-builtin,id=r -device virtio-rng-device,rng=r",
-            "give the guest random bytes",
-        )],
+        brief: "create an object: a piece of memory, or a source of random bytes",
+        more: "memory-backend-ram, memory-backend-file and memory-backend-memfd are pieces of RAM for -numa and \
+               -machine memory-backend=; a file with share=on has what the guest writes. \
+               rng-builtin has the host's random bytes, or those of -seed; rng-random those of filename=FILE, or of \
+               /dev/urandom.",
+        examples: &[
+            (
+                "-machine virt,memory-backend=m -object memory-backend-file,id=m,size=1G,mem-path=ram,share=on",
+                "RAM is the file ram",
+            ),
+            ("-object rng-builtin,id=r -device virtio-rng-device,rng=r", "give the guest random bytes"),
+        ],
         parse: |asked, arg| {
             let mut none = Asked::default();
             if let Ok(Opts { help: true, .. }) = Opts::parse_strict(&arg.text, Some("qom-type")) {
-                return Err(Outcome::print(format!(
-                    "List of user creatable objects:\n  {}\n",
-                    entropy::TYPES.join("\n  ")
-                )));
+                let names = memory::TYPES.iter().chain(&entropy::TYPES).map(|name| format!("  {name}\n"));
+                let names: String = names.collect();
+                return Err(Outcome::print(format!("List of user creatable objects:\n{names}")));
             }
             let object = arg.object("qom-type", &mut none, true)?;
+            let taken = |id: &str| {
+                let backends = asked.backends.iter().map(|other| &other.id);
+                match backends.chain(asked.sources.iter().map(|other| &other.id)).any(|other| other == id) {
+                    true => Err(arg.refuse(format!(
+                        "attempt to add duplicate property '{id}' to object (type 'container')"
+                    ))),
+                    false => Ok(()),
+                }
+            };
+            if memory::TYPES.contains(&&*object.driver) {
+                let backend = MemoryBackend::parse(&object).map_err(|why| arg.refuse(why))?;
+                taken(&backend.id)?;
+                asked.backends.push(backend);
+                return Ok(());
+            }
             if entropy::TYPES.contains(&&*object.driver) {
                 let planned = PlannedSource::new(object).map_err(|why| arg.refuse(why))?;
-                if asked.sources.iter().any(|other| other.id == planned.id) {
-                    let why = format!(
-                        "attempt to add duplicate property '{}' to object (type 'container')",
-                        planned.id
-                    );
-                    return Err(arg.refuse(why));
-                }
+                taken(&planned.id)?;
                 asked.sources.push(planned);
                 return Ok(());
             }
@@ -177,6 +234,10 @@ pub(super) const FLAGS: &[Flag] = &[
             }
             Err(arg.refuse(format!("Parameter 'qom-type' does not accept value '{}'", object.driver)))
         },
+        accepts: &[
+            "memory-backend-ram,id=m,size=64M",
+            "memory-backend-file,id=m,size=1G,mem-path=x,share=on",
+        ],
         refuses: &[
             ("foo,id=x", "-object foo,id=x: Parameter 'qom-type' does not accept value 'foo'"),
             ("rng-egd,id=x", "-object rng-egd,id=x: not yet in hartwright"),
@@ -186,6 +247,19 @@ pub(super) const FLAGS: &[Flag] = &[
                 "-object rng-builtin,id=x,filename=f: Property 'rng-builtin.filename' not found",
             ),
             ("id=x", "-object id=x: Parameter 'qom-type' is missing"),
+            ("memory-backend-ram,id=m", "-object memory-backend-ram,id=m: Parameter 'size' is missing"),
+            (
+                "memory-backend-file,id=m,size=1G",
+                "-object memory-backend-file,id=m,size=1G: Parameter 'mem-path' is missing",
+            ),
+            (
+                "memory-backend-ram,id=m,size=1G,foo=1",
+                "-object memory-backend-ram,id=m,size=1G,foo=1: Invalid parameter 'foo'",
+            ),
+            (
+                "memory-backend-ram,id=m,size=1G,prealloc=on",
+                "-object memory-backend-ram,id=m,size=1G,prealloc=on: prealloc: not yet in hartwright",
+            ),
         ],
         ..FLAG
     },
