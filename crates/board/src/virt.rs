@@ -53,6 +53,12 @@ fn virt(m: &mut MachineSpec, options: &Options, properties: &Virt) -> Result<(),
             .property("hartid-base", harts.start);
     }
     m.device("uart0", "ns16550a", 0x1000_0000, 0x100).line("irq", "plic", 10).chardev("serial0");
+    // With several sockets the second one's controller is for virtio.
+    let virtio = numbered("plic", u64::from(sockets.len() > 1));
+    for slot in 0..8 {
+        m.device(&format!("virtio{slot}"), "virtio-mmio", 0x1000_1000 + 0x1000 * u64::from(slot), 0x1000)
+            .line("irq", &virtio, 1 + slot);
+    }
     m.device("fw_cfg", "fw_cfg_mem", 0x1010_0000, 0x18);
     m.device("flash0", "cfi.pflash01", 0x2000_0000, FLASH).drive("pflash0");
     m.device("flash1", "cfi.pflash01", 0x2000_0000 + FLASH, FLASH).drive("pflash1");

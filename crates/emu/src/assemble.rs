@@ -11,7 +11,7 @@ use hartwright_machine::{
 use hartwright_mem::Backing;
 use hartwright_objects::{Given, Globals, Object, Registry};
 
-use crate::{Config, DeviceOption, Failure, Outcome, catalogue, numa};
+use crate::{Config, DeviceOption, Failure, Outcome, catalogue, disks::first_flash, numa};
 
 /// A machine that makes sense, and what goes into its memory.
 pub struct Assembled {
@@ -64,8 +64,12 @@ pub fn assemble(config: &Config) -> Result<Assembled, Outcome> {
     let checked = spec
         .check(&registry, &globals)
         .map_err(|problems| fail(problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")))?;
-    let boot =
-        BootOptions { loaders, builtin: chosen.firmware.or(monitor(model.xlen)), ..config.boot.clone() };
+    let boot = BootOptions {
+        loaders,
+        builtin: chosen.firmware.or(monitor(model.xlen)),
+        flash: first_flash(config),
+        ..config.boot.clone()
+    };
     let tree = device_tree(&checked, &CpuTree::from(&model));
     let plan = plan(&checked.spec, &boot, tree, &model).map_err(fail)?;
     if let Some(file) = &config.dump_dtb {

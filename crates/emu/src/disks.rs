@@ -130,6 +130,12 @@ impl Disks {
     }
 }
 
+/// Whether the first flash chip has an image.
+pub(crate) fn first_flash(config: &Config) -> bool {
+    let mut drives = config.disks.iter().map(|planned| &planned.drive);
+    drives.any(|drive| drive.interface == Interface::Pflash && drive.index == 0 && drive.image.is_some())
+}
+
 /// Refuses a flash image for which the machine has no flash.
 pub(crate) fn refuse_homeless(config: &Config, spec: &MachineSpec) -> Result<(), Failure> {
     for planned in &config.disks {

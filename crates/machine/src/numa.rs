@@ -32,7 +32,7 @@ impl MachineSpec {
     /// The harts of each socket: of each NUMA node, or else of all of them one.
     pub fn sockets(&self) -> Vec<Range<u64>> {
         match self.numa.nodes.as_slice() {
-            [] => vec![0..*self.cpu.harts],
+            [] => std::iter::once(0..*self.cpu.harts).collect(),
             nodes => nodes.iter().map(|node| node.harts.clone()).collect(),
         }
     }
