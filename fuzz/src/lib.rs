@@ -18,6 +18,7 @@ mod monitor;
 mod registers;
 mod sbi;
 mod stage;
+mod virtio;
 
 /// Something that reads bytes.
 pub struct Target {
@@ -47,6 +48,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "instructions",  about: "instructions run on a hart of any model, from any state",  longest: 1 << 10, run: harts::instructions,         words: Vec::new },
     Target { name: "program",       about: "a program on two harts of `param`, with its devices",      longest: 1 << 11, run: harts::program,              words: Vec::new },
     Target { name: "sbi",           about: "calls of S-mode with any registers, and programs that make them", longest: 1 << 10, run: sbi::run,             words: Vec::new },
+    Target { name: "virtio",        about: "a driver of any virtio card, its rings in memory",            longest: 1 << 11, run: virtio::run,                 words: Vec::new },
     Target { name: "registers",     about: "accesses to every device type that is linked in",          longest: 1 << 11, run: registers::run,              words: Vec::new },
 ];
 

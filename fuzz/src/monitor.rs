@@ -1,7 +1,7 @@
 //! A person at the monitor who types anything, but for what would write files.
 
 use crate::stage::{machine, reset};
-use hartwright_device::log;
+use hartwright_device::{log, trace};
 use hartwright_emu::Built;
 use hartwright_machine::Outside;
 use hartwright_monitor::{COMMANDS, Editor, INFO, Session};
@@ -16,12 +16,15 @@ pub(crate) const RUN: &[&str] = &[
     "help",
     "info",
     "log",
+    // To where the stage writes, which is nowhere.
+    "logfile",
     "print",
     "quit",
     "stop",
     "sum",
     "system_powerdown",
     "system_reset",
+    "trace-event",
     "x",
     "xp",
 ];
@@ -44,6 +47,7 @@ pub(crate) fn run(data: &[u8]) {
         }
     }
     log::enable(0);
+    trace::enable(vec![]);
     built.control.trace.set_mask(0);
     reset(built);
 }

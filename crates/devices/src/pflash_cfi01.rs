@@ -104,6 +104,11 @@ impl PflashCfi01 {
         u64::from(self.num_blocks) * u64::from(self.sector_length)
     }
 
+    /// Whether all of `size` bytes at `offset` are the chip's.
+    fn has(&self, offset: u64, size: u8) -> bool {
+        offset.checked_add(size.into()).is_some_and(|end| end <= self.len())
+    }
+
     /// The block of `offset`.
     fn block(&self, offset: u64) -> u32 {
         (offset / u64::from(self.sector_length.max(1))) as u32
@@ -322,6 +327,9 @@ impl Device for PflashCfi01 {
     }
 
     fn read(&mut self, offset: u64, size: u8) -> Result<u64, BusError> {
+        if !self.has(offset, size) {
+            return Err(BusError::Refused);
+        }
         let mut bytes = [0; 8];
         if self.state.reads == Reads::Array {
             self.array.read(offset, &mut bytes[..size as usize]);
@@ -334,7 +342,7 @@ impl Device for PflashCfi01 {
     }
 
     fn write(&mut self, offset: u64, size: u8, value: u64) -> Result<(), BusError> {
-        if offset.checked_add(size.into()).is_none_or(|end| end > self.len()) {
+        if !self.has(offset, size) {
             return Err(BusError::Refused);
         }
         self.command(offset, size, value);
