@@ -6,7 +6,7 @@ use crate::{
 };
 use hartwright_device::CharPort;
 use hartwright_emu::Built;
-use hartwright_exec::{Environment, Harts, Inspect, Setup, Trace};
+use hartwright_exec::{Environment, Harts, Inspect, Pace, Setup, Trace};
 use hartwright_hart::{Config, Privilege};
 use hartwright_isa::{
     cpu::{CpuModel, MODELS},
@@ -52,6 +52,7 @@ impl Bare {
             trace: Trace::default(),
             environment,
             semihost: None,
+            pace: Pace::Together,
         });
         Bare { space, harts: harts.unwrap_or_else(|why| panic!("the host has threads: {why}")) }
     }

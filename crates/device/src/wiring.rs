@@ -172,7 +172,8 @@ impl Power {
         self.post(Request::Exit(code));
     }
 
-    fn post(&self, request: Request) {
+    /// Passes a request on.
+    pub fn post(&self, request: Request) {
         if let Some(post) = &self.0 {
             post(request);
         }

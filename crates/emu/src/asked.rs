@@ -21,6 +21,7 @@ pub struct Asked {
     pub(crate) machine: Option<String>,
     pub(crate) machine_properties: Vec<(String, String)>,
     pub(crate) accel: Option<crate::Accel>,
+    pub(crate) icount: Option<crate::Counted>,
     pub(crate) cpu: Option<String>,
     pub(crate) memory: Option<u64>,
     pub(crate) smp: Option<Topology>,

@@ -1,15 +1,15 @@
 //! A machine with its harts, standing: what the program surrounds with the host, and a test with its own hands.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use hartwright_device::Sink;
-use hartwright_exec::{Environment, Harts, Semihost, Setup, Trace};
+use hartwright_device::{Clock, Power, Sink};
+use hartwright_exec::{Environment, Harts, Icount, Pace, Semihost, Setup, Trace};
 use hartwright_machine::{Frame, Machine, Outside as Ends, Plan};
 use hartwright_monitor::{Control, Outside, Parts, Stops};
 use hartwright_sbi::Sbi;
 use hartwright_semihosting::Debugger;
 
-use crate::{Assembled, Config, Failure, Outcome, semihosting::semihosting};
+use crate::{Assembled, Config, Counted, Failure, Outcome, Threads, semihosting::semihosting};
 
 /// A machine, what goes into its memory, and who runs it.
 pub struct Built {
@@ -37,7 +37,8 @@ impl Built {
     ) -> Result<Built, Outcome> {
         let fail = |message: String| Outcome::Fail(Failure::new(message));
         let Assembled { checked, plan, model, backings, object } = assembled;
-        let mut frame = Frame::backed(checked, backings).map_err(fail)?;
+        let clock = if config.icount.is_some() { Clock::by_hand() } else { Clock::new() };
+        let mut frame = Frame::backed(checked, clock, backings).map_err(fail)?;
         frame.items = plan.items.clone();
         let hart = |id: u64| hartwright_hart::Config {
             model: model.clone(),
@@ -47,10 +48,20 @@ impl Built {
             mtime: frame.mtime.clone(),
         };
         let stops = Stops::default();
+        let halter: Arc<OnceLock<Box<dyn Fn() + Send + Sync>>> = Arc::default();
+        let power = {
+            let (halter, power) = (halter.clone(), ends.power.clone());
+            Power::new(move |request| {
+                if let Some(halt) = halter.get() {
+                    halt();
+                }
+                power.post(request);
+            })
+        };
         let environment = plan.supervisor.then(|| {
             let console = ends.ports.get("serial0").cloned().unwrap_or_default();
             let harts = *frame.spec.cpu.harts as usize;
-            Sbi::new(harts, plan.device_tree_at, console, ends.power.clone()) as Arc<dyn Environment>
+            Sbi::new(harts, plan.device_tree_at, console, power.clone()) as Arc<dyn Environment>
         });
         let debugger = Arc::default();
         let semihost = config
@@ -63,11 +74,21 @@ impl Built {
             trace: trace.clone(),
             environment,
             semihost,
+            pace: match (config.icount, config.accel.threads) {
+                (Some(Counted { shift, sleep }), _) => {
+                    Pace::Counted(Icount { clock: frame.clock.clone(), shift, sleep })
+                }
+                (None, Some(Threads::Single)) => Pace::InTurn,
+                (None, _) => Pace::Together,
+            },
         };
         let harts = Harts::new(setup).map_err(fail)?;
         let pins: Vec<Arc<dyn Sink>> =
             (0..harts.len()).map(|hart| harts.port(hart) as Arc<dyn Sink>).collect();
-        let machine = frame.wire(object, &pins, ends).map_err(fail)?;
+        // Set once, here.
+        let _ = halter.set(Box::new(harts.halter()));
+        let ends = Ends { power, ..ends.clone() };
+        let machine = frame.wire(object, &pins, &ends).map_err(fail)?;
         plan.load(&machine.space)
             .map_err(|why| fail(format!("the machine's memory cannot be filled: {why}")))?;
         let parts = Parts {

@@ -7,6 +7,7 @@ use hartwright_backend::{
     spec::{ChardevSpec, Kind, Place},
 };
 use hartwright_device::trace::Pattern;
+use hartwright_exec::Shift;
 use hartwright_machine::{BootOptions, is_file};
 use hartwright_objects::{Given, nearest};
 
@@ -30,6 +31,8 @@ pub struct Config {
     pub dump_dtb: Option<PathBuf>,
     /// `-accel`.
     pub accel: Accel,
+    /// `-icount`.
+    pub icount: Option<Counted>,
     /// `-cpu`.
     pub cpu: Option<Cpu>,
     /// `-m`, in bytes.
@@ -98,8 +101,26 @@ pub struct Semihosted {
 /// `-accel`: there is one engine so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Accel {
-    /// All harts share one host thread.
-    pub single_thread: bool,
+    /// `thread=`; [`Threads::Multi`] if it is not given.
+    pub threads: Option<Threads>,
+}
+
+/// How harts share the host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Threads {
+    /// All share one host thread.
+    Single,
+    /// Each has its own.
+    Multi,
+}
+
+/// `-icount`: time is counted in instructions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counted {
+    /// How long an instruction takes.
+    pub shift: Shift,
+    /// Time passes as on the host while all harts wait.
+    pub sleep: bool,
 }
 
 /// `-cpu`.
@@ -185,11 +206,12 @@ pub enum LogItem {
     Mmu,
     Page,
     Unmodelled,
+    Instret,
 }
 
 impl LogItem {
     /// How many there are.
-    pub const COUNT: usize = 9;
+    pub const COUNT: usize = 10;
 }
 
 /// A line of `-d help`.
@@ -215,6 +237,7 @@ pub(crate) const LOG_ITEMS: &[LogRow] = &[
     log_row("mmu",          Some(LogItem::Mmu),         "translations by page tables, and those that failed"),
     log_row("page",         Some(LogItem::Page),        "the map of the machine's memory when it begins"),
     log_row("unmodelled",   Some(LogItem::Unmodelled),  "at the end, every access that hit nothing, with counts"),
+    log_row("instret",      Some(LogItem::Instret),     "at the end, how many instructions each hart has retired"),
     log_row("out_asm",      None, "the host's code"),
     log_row("op",           None, "the intermediate code"),
     log_row("op_opt",       None, "the intermediate code, optimised"),
@@ -283,6 +306,9 @@ pub fn resolve(program: &Program, asked: Asked) -> Result<Config, Outcome> {
         properties.set(key, value);
     }
     let accel = accel(&asked, properties.take("accel"))?;
+    if asked.icount.is_some() && accel.threads == Some(Threads::Multi) {
+        return Err(fail("-accel thread=multi: No MTTCG when icount is enabled"));
+    }
     let mut boot = BootOptions {
         bios: asked.bios,
         kernel: asked.kernel,
@@ -343,6 +369,7 @@ pub fn resolve(program: &Program, asked: Asked) -> Result<Config, Outcome> {
         dump_dtb: properties.take("dumpdtb").map(PathBuf::from),
         machine_properties: properties.pairs().iter().map(|(k, v)| (k.clone(), v.as_str().into())).collect(),
         accel,
+        icount: asked.icount,
         cpu: asked.cpu.as_deref().map(cpu).transpose()?,
         memory: asked.memory,
         numa: asked.numa,

@@ -9,6 +9,7 @@ mod other;
 mod semihosting;
 #[cfg(test)]
 mod tests;
+mod time;
 
 use crate::{Asked, Outcome, asked::Argument};
 
@@ -64,6 +65,7 @@ pub static FLAGS: &[Group] = &[
     Group { title: "What it boots", flags: boot::FLAGS },
     Group { title: "Disks", flags: disk::FLAGS },
     Group { title: "Console and monitor", flags: console::FLAGS },
+    Group { title: "Time", flags: time::FLAGS },
     Group { title: "Watching it run", flags: debug::FLAGS },
     Group { title: "Programs without an operating system", flags: semihosting::FLAGS },
     Group { title: "Everything else", flags: other::FLAGS },

@@ -33,8 +33,8 @@ pub use asked::{Asked, parse};
 pub use assemble::{Assembled, assemble};
 pub use build::Built;
 pub use config::{
-    Accel, Config, Cpu, DeviceOption, Log, LogItem, Messages, MonitorPlan, Outcome, PlannedChardev,
-    Semihosted, resolve,
+    Accel, Config, Counted, Cpu, DeviceOption, Log, LogItem, Messages, MonitorPlan, Outcome, PlannedChardev,
+    Semihosted, Threads, resolve,
 };
 pub use disks::{Disks, PlannedDisk};
 pub use entropy::PlannedSource;

@@ -22,7 +22,6 @@ pub(crate) const OPTIONS: &[(&str, bool)] = &[
     ("fsdev", true),
     ("full-screen", false),
     ("g", true),
-    ("icount", true),
     ("igd-passthru", false),
     ("incoming", true),
     ("iscsi", true),

@@ -148,9 +148,6 @@ fn prepare(config: &Config) -> Result<Running<'_>, Outcome> {
     let mut host = Host::prepare(config).map_err(Outcome::Fail)?;
     let built = (|| {
         assembled.plan.notes.iter().for_each(|note| report(config, note));
-        if config.accel.single_thread {
-            report(config, "info: thread=single: each hart has a host thread of its own here");
-        }
         let (trace, log) = watching::begin(config, &mut host, &assembled)?;
         let (outbox, inbox) = mpsc::channel();
         forward_host_events(&mut host, outbox.clone())?;
@@ -264,9 +261,23 @@ impl Running<'_> {
         if self.config.log.items.contains(&LogItem::Unmodelled) {
             self.tell_unmodelled();
         }
+        if self.config.log.items.contains(&LogItem::Instret) {
+            self.tell_instret();
+        }
         self.disks.finish(self.config);
         self.host.finish();
         code
+    }
+
+    /// `-d instret`: how many instructions each hart has retired since its reset.
+    fn tell_instret(&self) {
+        self.built.control.while_standing(|harts| {
+            for number in 0..harts.len() {
+                if let Some(count) = harts.with(number, |hart| hart.instret()) {
+                    self.built.control.trace.write(&format!("instret: hart {number}: {count}\n"));
+                }
+            }
+        });
     }
 
     /// `-d unmodelled`: every access that hit nothing, with its first place in the guest's code.

@@ -47,7 +47,7 @@ pub(crate) fn begin(
             LogItem::GuestErrors => devices |= log::GUEST_ERRORS,
             LogItem::Unimp => devices |= log::UNIMP,
             // These are told at the beginning and at the end.
-            LogItem::Page | LogItem::Unmodelled => {}
+            LogItem::Page | LogItem::Unmodelled | LogItem::Instret => {}
         }
     }
     trace.set_mask(harts);

@@ -111,6 +111,27 @@ impl<W: Width> Core<W> {
         ended
     }
 
+    /// Runs as [`run_block`](Self::run_block) does; `before` first hears how many instructions the block has.
+    pub(crate) fn run_counted<'c>(
+        &'c self,
+        cache: &mut Cache<'c, W>,
+        trace: &Trace,
+        before: impl FnOnce(u64),
+    ) -> Ended {
+        let ended = match cache.find(self) {
+            Ok(block) => {
+                before(block.steps.len() as u64);
+                self.run_steps(block, trace)
+            }
+            Err(trap) => self.trap(trap, trace),
+        };
+        if ended == Ended::Refetch {
+            cache.fence();
+            self.hart.forget_fetches();
+        }
+        ended
+    }
+
     /// Runs the one instruction at the program counter, or takes the exception that it or fetching it raises.
     pub(crate) fn run_one<'c>(&'c self, cache: &mut Cache<'c, W>, trace: &Trace) -> Ended {
         if let Some(trap) = self.hart.break_here() {

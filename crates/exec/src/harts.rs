@@ -1,14 +1,15 @@
-//! All harts of a machine, each on a host thread of its own.
+//! All harts of a machine, each on a host thread of its own, or all in turn on one.
 //!
 //! A hart's thread owns the hart. Others send it requests and ring its bell; it answers between two blocks.
 
 use crate::{
-    block::Cache,
-    core::{Core, Ended, Hosted},
+    core::{Core, Hosted},
     environment::Environment,
-    inspect::{AtRest, Breakpoints, Inspect, Waits},
+    inspect::{Breakpoints, Inspect},
+    runner::{Around, Runner},
     semihost::Semihost,
     trace::Trace,
+    turns::{self, Pace},
 };
 use hartwright_hart::{Config, Hart, Port};
 use hartwright_ir::Width;
@@ -18,7 +19,6 @@ use std::{
         mpsc::{self, Receiver, Sender},
     },
     thread::{self, JoinHandle},
-    time::Duration,
 };
 
 /// What a hart tells its machine.
@@ -56,26 +56,35 @@ pub struct Setup {
     pub environment: Option<Arc<dyn Environment>>,
     /// What answers programs' calls to the host, if they may make any.
     pub semihost: Option<Arc<dyn Semihost>>,
+    /// How they share the host.
+    pub pace: Pace,
 }
 
 /// The harts of a machine. They are paused at first.
 pub struct Harts {
     links: Vec<Link>,
+    threads: Vec<JoinHandle<()>>,
+    /// One thread has them all.
+    in_turn: bool,
 }
 
 struct Link {
+    number: usize,
     port: Arc<Port>,
-    requests: Mutex<Sender<Request>>,
-    thread: Option<JoinHandle<()>>,
+    requests: Mutex<Sender<(usize, Request)>>,
     thread_id: u32,
 }
 
-type Look = Box<dyn FnOnce(&mut dyn Inspect) + Send>;
+pub(crate) type Look = Box<dyn FnOnce(&mut dyn Inspect) + Send>;
 
-enum Request {
+/// What a hart's thread is asked to do.
+pub(crate) enum Request {
     Look(Look),
     Resume,
+    /// For all harts of a thread at once, lest one be ahead.
+    ResumeAll,
     Pause(Sender<()>),
+    Halt,
     /// Does one instruction, then pauses.
     Step,
     /// Runs at most so many blocks, then pauses.
@@ -84,37 +93,55 @@ enum Request {
 }
 
 impl Harts {
-    /// Makes the harts, reset and paused, each on a thread of its own. An error says why the host gave no thread.
+    /// Makes the harts, reset and paused, on threads of their own. An error says why the host gave no thread, or that
+    /// harts of several widths cannot take turns.
     pub fn new(setup: Setup) -> Result<Self, String> {
-        let links = setup.harts.into_iter().enumerate().map(|(number, config)| {
-            let (tell, told) = mpsc::channel();
-            let (requests, requested) = mpsc::channel();
-            let around = Around {
-                number,
-                listener: setup.listener.clone(),
-                trace: setup.trace.clone(),
-                environment: setup.environment.clone(),
-                semihost: setup.semihost.clone(),
-            };
-            let run = move || match config.model.xlen {
-                32 => Thread::<u32>::start(config, &around, &requested, &tell),
-                64 => Thread::<u64>::start(config, &around, &requested, &tell),
-                _ => Thread::<u128>::start(config, &around, &requested, &tell),
-            };
-            let thread = thread::Builder::new().name(format!("hart {number}")).spawn(run);
-            let thread = thread.map_err(|e| format!("the host gives hart {number} no thread: {e}"))?;
-            let (port, thread_id) = told.recv().map_err(|_| format!("hart {number} did not start"))?;
-            Ok(Link { port, requests: Mutex::new(requests), thread: Some(thread), thread_id })
-        });
-        let links = links.collect::<Result<Vec<Link>, String>>()?;
-        let ports: Vec<_> = links.iter().map(|link| link.port.clone()).collect();
-        if let Some(environment) = &setup.environment {
+        let Setup { harts: configs, listener, trace, environment, semihost, pace } = setup;
+        let around = |number| Around {
+            number,
+            listener: listener.clone(),
+            trace: trace.clone(),
+            environment: environment.clone(),
+            semihost: semihost.clone(),
+        };
+        let all: Vec<(Around, Config)> =
+            configs.into_iter().enumerate().map(|(number, config)| (around(number), config)).collect();
+        let in_turn = !matches!(pace, Pace::Together);
+        let groups: Vec<_> = if in_turn { vec![all] } else { all.into_iter().map(|one| vec![one]).collect() };
+        let mut harts = Harts { links: vec![], threads: vec![], in_turn };
+        for group in groups.into_iter().filter(|group| !group.is_empty()) {
+            harts.spawn(group, pace.clone())?;
+        }
+        let ports: Vec<_> = harts.links.iter().map(|link| link.port.clone()).collect();
+        if let Some(environment) = &environment {
             environment.connect(&ports);
         }
-        if let Some(semihost) = &setup.semihost {
+        if let Some(semihost) = &semihost {
             semihost.connect(&ports);
         }
-        Ok(Harts { links })
+        Ok(harts)
+    }
+
+    /// Gives some harts a thread.
+    fn spawn(&mut self, group: Vec<(Around, Config)>, pace: Pace) -> Result<(), String> {
+        let (first, count, xlen) = (self.links.len(), group.len(), group[0].1.model.xlen);
+        if group.iter().any(|(_, config)| config.model.xlen != xlen) {
+            return Err("harts of several widths cannot take turns on one thread".into());
+        }
+        let (tell, told) = mpsc::channel();
+        let (requests, requested) = mpsc::channel();
+        let run = move || match xlen {
+            32 => start::<u32>(group, pace, &requested, &tell),
+            64 => start::<u64>(group, pace, &requested, &tell),
+            _ => start::<u128>(group, pace, &requested, &tell),
+        };
+        let thread = thread::Builder::new().name(format!("hart {first}")).spawn(run);
+        self.threads.push(thread.map_err(|e| format!("the host gives hart {first} no thread: {e}"))?);
+        for number in first..first + count {
+            let (port, thread_id) = told.recv().map_err(|_| format!("hart {number} did not start"))?;
+            self.links.push(Link { number, port, requests: Mutex::new(requests.clone()), thread_id });
+        }
+        Ok(())
     }
 
     /// How many there are.
@@ -139,7 +166,8 @@ impl Harts {
 
     /// Lets all harts run. One that stands at a breakpoint stops there: whoever set it knows how to get past.
     pub fn resume(&self) {
-        self.links.iter().for_each(|link| link.send(Request::Resume));
+        let threads = if self.in_turn { 1 } else { self.links.len() };
+        self.links.iter().take(threads).for_each(|link| link.send(Request::ResumeAll));
     }
 
     /// Lets one hart run.
@@ -154,6 +182,13 @@ impl Harts {
         drop(done);
         // Ends with an error when every hart has answered, or is gone.
         while all_done.recv().is_ok() {}
+    }
+
+    /// Stops all harts, each before its next block, and does not wait for it: for a guest that ended its machine, of
+    /// which nothing more is to run. The hart that asked stops first, at the same instruction in every run.
+    pub fn halter(&self) -> impl Fn() + Send + Sync + use<> {
+        let links: Vec<_> = self.links.iter().map(Link::also).collect();
+        move || links.iter().for_each(|link| link.send(Request::Halt))
     }
 
     /// Has a paused hart do one instruction, breakpoint or not; the listener hears when it did. Interrupts wait.
@@ -201,252 +236,54 @@ impl Harts {
 impl Drop for Harts {
     fn drop(&mut self) {
         self.links.iter().for_each(|link| link.send(Request::Quit));
-        for link in &mut self.links {
-            if let Some(thread) = link.thread.take() {
-                // A hart that panicked said so already.
-                let _ = thread.join();
-            }
+        for thread in self.threads.drain(..) {
+            // A hart that panicked said so already.
+            let _ = thread.join();
         }
     }
 }
 
 impl Link {
+    /// Another link to the same hart.
+    fn also(&self) -> Link {
+        let requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Link { port: self.port.clone(), requests: Mutex::new(requests), ..*self }
+    }
+
     fn send(&self, request: Request) {
         // A hart whose thread is gone hears nothing more.
-        let _ = self.requests.lock().unwrap_or_else(PoisonError::into_inner).send(request);
+        let _ = self.requests.lock().unwrap_or_else(PoisonError::into_inner).send((self.number, request));
         self.port.ring();
     }
 }
 
-/// The longest a waiting hart sleeps without looking up; whoever has news rings.
-const NAP: Duration = Duration::from_secs(1);
-
-/// What a hart's thread has from its machine.
-struct Around {
-    number: usize,
-    listener: Arc<dyn Fn(Event) + Send + Sync>,
-    trace: Trace,
-    environment: Option<Arc<dyn Environment>>,
-    semihost: Option<Arc<dyn Semihost>>,
-}
-
-/// One hart's thread.
-struct Thread<'t, 'c, W> {
-    core: &'c Core<W>,
-    cache: Cache<'c, W>,
-    around: &'t Around,
-    requests: &'t Receiver<Request>,
-    running: bool,
-    waits: Waits,
-}
-
-impl<'c, W: Width> Thread<'_, 'c, W> {
-    fn start(
-        config: Config,
-        around: &Around,
-        requests: &Receiver<Request>,
-        started: &Sender<(Arc<Port>, u32)>,
-    ) {
-        let hosted = match &around.semihost {
-            None => Hosted::Nobody,
-            Some(semihost) if semihost.userspace() => Hosted::All,
-            Some(_) => Hosted::Privileged,
-        };
-        let core = Core::<W>::new(Hart::new(config)).answered(around.environment.is_some()).hosted(hosted);
-        around.trace.observe(&core.hart);
-        let thread_id = rustix::thread::gettid().as_raw_nonzero().get() as u32;
-        let cache = Cache::new(&core.hart);
-        let mut thread =
-            Thread { core: &core, cache, around, requests, running: false, waits: Waits::Nothing };
-        thread.at_rest().begin();
+/// The life of a thread of harts.
+fn start<W: Width>(
+    group: Vec<(Around, Config)>,
+    pace: Pace,
+    requests: &Receiver<(usize, Request)>,
+    started: &Sender<(Arc<Port>, u32)>,
+) {
+    let thread_id = rustix::thread::gettid().as_raw_nonzero().get() as u32;
+    let (arounds, configs): (Vec<Around>, Vec<Config>) = group.into_iter().unzip();
+    let answered = arounds.iter().any(|around| around.environment.is_some());
+    let semihost = arounds.iter().find_map(|around| around.semihost.as_ref());
+    let hosted = match semihost {
+        None => Hosted::Nobody,
+        Some(semihost) if semihost.userspace() => Hosted::All,
+        Some(_) => Hosted::Privileged,
+    };
+    let core = |config| Core::<W>::new(Hart::new(config)).answered(answered).hosted(hosted);
+    let cores: Vec<Core<W>> = configs.into_iter().map(core).collect();
+    let mut runners: Vec<_> =
+        cores.iter().zip(&arounds).map(|(core, around)| Runner::new(core, around)).collect();
+    for core in &cores {
         // Nobody waits for it if the machine is gone already.
         let _ = started.send((core.hart.port().clone(), thread_id));
-        thread.live();
     }
-
-    /// The hart as it stands.
-    fn at_rest(&mut self) -> AtRest<'_, 'c, W> {
-        let Around { number, environment, semihost, .. } = self.around;
-        let (environment, semihost) = (environment.as_deref(), semihost.as_deref());
-        let (core, cache, waits) = (self.core, &mut self.cache, &mut self.waits);
-        AtRest { core, cache, waits, environment, semihost, number: *number }
-    }
-
-    /// Has the environment do something with the hart, if there is one.
-    #[inline]
-    fn environment<R>(&mut self, f: impl FnOnce(&dyn Environment, &mut dyn Inspect) -> R) -> Option<R> {
-        let environment = self.around.environment.as_deref()?;
-        Some(f(environment, &mut self.at_rest()))
-    }
-
-    fn live(mut self) {
-        loop {
-            if !self.running {
-                self.environment(|environment, hart| environment.rest(hart));
-                let Ok(request) = self.requests.recv() else { return };
-                if !self.answer(request) {
-                    return;
-                }
-                continue;
-            }
-            self.core.hart.port().heed();
-            while let Ok(request) = self.requests.try_recv() {
-                if !self.answer(request) {
-                    return;
-                }
-            }
-            if self.running {
-                self.run();
-            }
-        }
-    }
-
-    /// Does what is asked; `false` if that is to go.
-    fn answer(&mut self, request: Request) -> bool {
-        match request {
-            Request::Look(look) => {
-                look(&mut self.at_rest());
-            }
-            Request::Resume => {
-                self.running = true;
-            }
-            Request::Pause(done) => {
-                self.running = false;
-                // Before who paused goes on: after a reset nobody may be told of a fence from before it.
-                self.environment(|environment, hart| environment.rest(hart));
-                // Whoever paused may have stopped listening.
-                let _ = done.send(());
-            }
-            Request::Step => {
-                self.running = false;
-                self.one();
-                let hit = self.core.hart.take_watch_hit();
-                self.stop(hit.map_or(Reason::Step, Reason::Watch));
-            }
-            Request::Some(blocks, done) => {
-                self.running = true;
-                (0..blocks).take_while(|_| self.running && self.block()).count();
-                self.running = false;
-                self.environment(|environment, hart| environment.rest(hart));
-                // As above.
-                let _ = done.send(());
-            }
-            Request::Quit => return false,
-        }
-        true
-    }
-
-    /// Runs until somebody rings, or the hart stops by itself.
-    fn run(&mut self) {
-        let (core, trace) = (self.core, &self.around.trace);
-        let hart = &core.hart;
-        let port = hart.port().clone();
-        if self.environment(|environment, hart| environment.heed(hart)) == Some(false) {
-            port.sleep(NAP);
-            return;
-        }
-        if self.waits != Waits::Nothing {
-            if !self.goes_on() {
-                self.environment(|environment, hart| environment.rest(hart));
-                port.sleep(NAP);
-                return;
-            }
-            self.waits = Waits::Nothing;
-        }
-        core.interrupt(trace);
-        let watches = hart.watches();
-        self.cache.single(watches);
-        let breaks = !self.cache.breakpoints.is_empty();
-        self.cache.follow_triggers(hart);
-        let careful = breaks || hart.breaks() || hart.overflows_in().is_some();
-        loop {
-            if breaks && self.cache.breakpoints.contains(&hart.pc()) {
-                return self.stop(Reason::Breakpoint);
-            }
-            let ended = if careful {
-                core.run_carefully(&mut self.cache, trace)
-            } else {
-                core.run_block(&mut self.cache, trace)
-            };
-            if matches!(ended, Ended::Waiting | Ended::Called | Ended::Hosted) {
-                return self.pause(ended);
-            }
-            if port.rung() {
-                if watches && let Some(addr) = hart.take_watch_hit() {
-                    return self.stop(Reason::Watch(addr));
-                }
-                return;
-            }
-        }
-    }
-
-    /// Runs one block as [`run`](Self::run) does; `false` if the hart is to rest.
-    fn block(&mut self) -> bool {
-        let (core, trace) = (self.core, &self.around.trace);
-        let hart = &core.hart;
-        hart.port().heed();
-        if self.environment(|environment, hart| environment.heed(hart)) == Some(false) || !self.goes_on() {
-            return false;
-        }
-        self.waits = Waits::Nothing;
-        core.interrupt(trace);
-        self.cache.single(hart.watches());
-        self.cache.follow_triggers(hart);
-        if self.cache.breakpoints.contains(&hart.pc()) {
-            self.stop(Reason::Breakpoint);
-            return false;
-        }
-        let ended = core.run_carefully(&mut self.cache, trace);
-        if matches!(ended, Ended::Waiting | Ended::Called | Ended::Hosted) {
-            self.pause(ended);
-        } else if let Some(addr) = hart.take_watch_hit() {
-            self.stop(Reason::Watch(addr));
-        }
-        true
-    }
-
-    /// Whether what the hart waits for is there.
-    fn goes_on(&self) -> bool {
-        match self.waits {
-            Waits::Nothing => true,
-            Waits::Interrupt => self.core.hart.wakes(),
-            Waits::Host => {
-                let semihost = self.around.semihost.as_deref();
-                semihost.is_none_or(|semihost| semihost.ready(self.around.number))
-            }
-        }
-    }
-
-    /// Does what the instruction that ended so asks for.
-    fn pause(&mut self, ended: Ended) {
-        self.waits = if ended == Ended::Waiting { Waits::Interrupt } else { Waits::Nothing };
-        if ended == Ended::Called {
-            self.environment(|environment, hart| environment.call(hart));
-        }
-        if ended == Ended::Hosted
-            && let Some(semihost) = self.around.semihost.as_deref()
-            && !semihost.call(self.around.number, &mut self.at_rest())
-        {
-            self.waits = Waits::Host;
-        }
-    }
-
-    /// Does one instruction, breakpoint or not. Interrupts wait, as QEMU's debugger lets them, so that a step
-    /// arrives where it was to go; and a hart that waits for one does not wait for it now.
-    fn one(&mut self) {
-        if self.environment(|environment, hart| environment.heed(hart)) == Some(false) {
-            return;
-        }
-        if self.waits == Waits::Host && !self.goes_on() {
-            return;
-        }
-        let ended = self.core.run_one(&mut self.cache, &self.around.trace);
-        self.core.note_overflow();
-        self.pause(ended);
-    }
-
-    fn stop(&mut self, reason: Reason) {
-        self.running = false;
-        (self.around.listener)(Event::Stopped { hart: self.around.number, reason });
+    match pace {
+        Pace::Together => runners.drain(..).for_each(|runner| runner.live(requests)),
+        Pace::InTurn => turns::live(runners, None, requests),
+        Pace::Counted(icount) => turns::live(runners, Some(icount), requests),
     }
 }

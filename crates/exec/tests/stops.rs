@@ -1,7 +1,7 @@
 //! Where a hart under a debugger stops.
 #![forbid(unsafe_code)]
 
-use hartwright_exec::{Breakpoints, Environment, Event, Harts, Inspect, Reason, Setup, Trace};
+use hartwright_exec::{Breakpoints, Environment, Event, Harts, Inspect, Pace, Reason, Setup, Trace};
 use hartwright_hart::{Config, Port};
 use hartwright_isa::{cpu::CpuModel, csr};
 use hartwright_mem::{AddressSpace, PAGE};
@@ -40,7 +40,14 @@ fn hart_with(program: &[u32], environment: Option<Arc<dyn Environment>>) -> (Har
     let (tell, told) = mpsc::channel();
     let tell = Mutex::new(tell);
     let listener = Arc::new(move |event| tell.lock().unwrap().send(event).unwrap());
-    let setup = Setup { harts: vec![config], listener, trace: Trace::default(), environment, semihost: None };
+    let setup = Setup {
+        harts: vec![config],
+        listener,
+        trace: Trace::default(),
+        environment,
+        semihost: None,
+        pace: Pace::Together,
+    };
     (Harts::new(setup).unwrap(), told)
 }
 

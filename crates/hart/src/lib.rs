@@ -22,5 +22,5 @@ mod walk;
 pub use csr::Illegal;
 pub use hart::{Config, Hart, Observer, Protection};
 pub use hartwright_mem::Access;
-pub use port::Port;
+pub use port::{Bell, Port};
 pub use trap::{Cause, Privilege, Trap};

@@ -4,7 +4,7 @@ use crate::status::SSIP;
 use hartwright_wire::Sink;
 use std::{
     sync::{
-        Condvar, Mutex, PoisonError,
+        Arc, Condvar, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
@@ -16,8 +16,31 @@ pub struct Port {
     pins: AtomicU64,
     /// Something outside a block's knowledge may have changed: pins, or what the hart's thread is asked to do.
     attention: AtomicBool,
+    /// What wakes the thread that runs the hart.
+    bell: Mutex<Arc<Bell>>,
+}
+
+/// Wakes a thread that sleeps.
+#[derive(Default)]
+pub struct Bell {
     asleep: Mutex<()>,
-    bell: Condvar,
+    rung: Condvar,
+}
+
+impl Bell {
+    /// Sleeps until somebody rings, or `at_most` has passed; not at all if there is `news`.
+    pub fn sleep_unless(&self, news: impl FnOnce() -> bool, at_most: Duration) {
+        let guard = self.asleep.lock().unwrap_or_else(PoisonError::into_inner);
+        if !news() {
+            drop(self.rung.wait_timeout(guard, at_most));
+        }
+    }
+
+    fn ring(&self) {
+        // Taking the lock orders this ring, and the news before it, after the look of one that is just falling asleep.
+        drop(self.asleep.lock().unwrap_or_else(PoisonError::into_inner));
+        self.rung.notify_all();
+    }
 }
 
 impl Port {
@@ -35,9 +58,16 @@ impl Port {
     /// Gets the hart's attention: it looks up before its next block, and wakes if it sleeps.
     pub fn ring(&self) {
         self.attention.store(true, Ordering::Release);
-        // Taking the lock orders this ring after the check of a hart that is just falling asleep.
-        drop(self.asleep.lock().unwrap_or_else(PoisonError::into_inner));
-        self.bell.notify_all();
+        self.bell().ring();
+    }
+
+    /// Has a ring wake who sleeps by `bell`: a thread that runs several harts.
+    pub fn share(&self, bell: Arc<Bell>) {
+        *self.bell.lock().unwrap_or_else(PoisonError::into_inner) = bell;
+    }
+
+    fn bell(&self) -> Arc<Bell> {
+        self.bell.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Asks, from the hart's own thread, for a look before the next block.
@@ -59,10 +89,7 @@ impl Port {
 
     /// Sleeps until somebody rings, or `at_most` has passed.
     pub fn sleep(&self, at_most: Duration) {
-        let guard = self.asleep.lock().unwrap_or_else(PoisonError::into_inner);
-        if !self.attention.load(Ordering::Acquire) {
-            drop(self.bell.wait_timeout(guard, at_most));
-        }
+        self.bell().sleep_unless(|| self.attention.load(Ordering::Acquire), at_most);
     }
 }
 

@@ -55,7 +55,7 @@ pub struct Machine {
 }
 
 /// What the outside gives a machine.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Outside {
     /// The host's ends by name: `serial0`, and `-chardev` ids.
     pub ports: HashMap<String, CharPort>,
@@ -111,18 +111,17 @@ impl Frame {
     ///
     /// The host has not that much memory.
     pub fn new(checked: Checked) -> Result<Frame, String> {
-        Self::backed(checked, vec![])
+        Self::backed(checked, Clock::new(), vec![])
     }
 
-    /// The same, with files that stand for some of the main RAM.
+    /// The same, which goes by `clock`, with files that stand for some of the main RAM.
     ///
     /// # Errors
     ///
     /// The host has not that much memory, or does not map a file.
-    pub fn backed(checked: Checked, backings: Vec<Backing>) -> Result<Frame, String> {
+    pub fn backed(checked: Checked, clock: Clock, backings: Vec<Backing>) -> Result<Frame, String> {
         let mut backings = Some(backings);
         let Checked { spec, devices, outputs, cards } = checked;
-        let clock = Clock::new();
         let mtime = Mtime::new(clock.clone(), *spec.timebase);
         let mut map = AddressSpace::build();
         for memory in &spec.memories {

@@ -3,7 +3,10 @@
 use crate::Line;
 use std::{
     collections::BTreeSet,
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak},
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicU64, Ordering},
+    },
     thread::{self, ThreadId},
     time::{Duration, Instant},
 };
@@ -15,6 +18,14 @@ pub struct Clock(Arc<Shared>);
 struct Shared {
     state: Mutex<State>,
     changed: Condvar,
+    hand: Option<Hand>,
+}
+
+/// What a clock by hand shows, without its lock: who tells it the time does so often.
+struct Hand {
+    now: AtomicU64,
+    /// When the soonest alarm rings; [`Clock::NEVER`] if none is armed.
+    soonest: AtomicU64,
 }
 
 struct State {
@@ -41,13 +52,22 @@ impl State {
 }
 
 impl Shared {
-    fn new(state: State) -> Arc<Self> {
-        Arc::new(Shared { state: Mutex::new(state), changed: Condvar::new() })
+    fn new(state: State, hand: Option<Hand>) -> Arc<Self> {
+        Arc::new(Shared { state: Mutex::new(state), changed: Condvar::new(), hand })
+    }
+
+    /// Shows the soonest alarm, after the armed ones changed.
+    fn show(&self, state: &State) {
+        if let Some(hand) = &self.hand {
+            let soonest = state.armed.first().map_or(Clock::NEVER, |&(at, _)| at);
+            hand.soonest.store(soonest, Ordering::Relaxed);
+        }
     }
 
     /// Raises the line of the soonest alarm, which is due.
     fn ring_first(&self, mut state: MutexGuard<'_, State>) {
         let Some((_, number)) = state.armed.pop_first() else { return };
+        self.show(&state);
         state.ringing = Some((number, thread::current().id()));
         let line = state.lines[number].clone();
         // Who hears it may look at the clock, or set its alarm again.
@@ -71,7 +91,7 @@ impl Default for Clock {
 impl Clock {
     /// A clock at 0, standing; [`start`](Self::start) sets it going.
     pub fn new() -> Self {
-        let clock = Clock(Shared::new(State::new(None)));
+        let clock = Clock(Shared::new(State::new(None), None));
         let shared = Arc::downgrade(&clock.0);
         // Without a thread no alarm would ring, and nothing later could say so.
         thread::Builder::new()
@@ -83,36 +103,64 @@ impl Clock {
 
     /// A clock that goes since `since`, and has no thread: its alarms never ring.
     pub fn without_alarms(since: Instant) -> Self {
-        Clock(Shared::new(State::new(Some(since))))
+        Clock(Shared::new(State::new(Some(since)), None))
     }
 
-    /// A clock at 0 that has no thread and goes only by [`advance`](Self::advance): for a device on a bench.
+    /// A clock at 0 that has no thread and goes only by [`advance`](Self::advance) and [`tell`](Self::tell): for a
+    /// device on a bench, and where time is counted in instructions. It cannot be started or stopped.
     pub fn by_hand() -> Self {
-        Clock(Shared::new(State::new(None)))
+        let hand = Hand { now: AtomicU64::new(0), soonest: AtomicU64::new(Self::NEVER) };
+        Clock(Shared::new(State::new(None), Some(hand)))
     }
+
+    /// A time that never comes.
+    pub const NEVER: u64 = u64::MAX;
 
     /// Lets `nanoseconds` pass on a clock [`by_hand`](Self::by_hand): every alarm rings at its time, in order, on
     /// this thread.
     pub fn advance(&self, nanoseconds: u64) {
+        let Some(hand) = &self.0.hand else { return };
+        let end = hand.now.load(Ordering::Relaxed).saturating_add(nanoseconds);
         let mut state = self.0.lock();
-        let end = state.passed.saturating_add(nanoseconds);
         while let Some(&(at, _)) = state.armed.first().filter(|(at, _)| *at <= end) {
-            state.passed = state.passed.max(at);
+            hand.now.fetch_max(at, Ordering::Relaxed);
             self.0.ring_first(state);
             state = self.0.lock();
         }
-        state.passed = end;
+        hand.now.fetch_max(end, Ordering::Relaxed);
+    }
+
+    /// Tells a clock [`by_hand`](Self::by_hand) that it is `now`, and rings nothing: [`advance`](Self::advance) does,
+    /// also what is due by then. Time does not go back.
+    #[inline]
+    pub fn tell(&self, now: u64) {
+        if let Some(hand) = &self.0.hand
+            && now > hand.now.load(Ordering::Relaxed)
+        {
+            hand.now.store(now, Ordering::Relaxed);
+        }
+    }
+
+    /// When the soonest alarm of a clock [`by_hand`](Self::by_hand) rings; [`NEVER`](Self::NEVER) if none is armed.
+    #[inline]
+    pub fn soonest(&self) -> u64 {
+        self.0.hand.as_ref().map_or(Self::NEVER, |hand| hand.soonest.load(Ordering::Relaxed))
     }
 
     /// Virtual nanoseconds.
     pub fn now(&self) -> u64 {
-        self.0.lock().now()
+        match &self.0.hand {
+            Some(hand) => hand.now.load(Ordering::Relaxed),
+            None => self.0.lock().now(),
+        }
     }
 
     /// Sets time going.
     pub fn start(&self) {
-        self.0.lock().since.get_or_insert_with(Instant::now);
-        self.0.changed.notify_all();
+        if self.0.hand.is_none() {
+            self.0.lock().since.get_or_insert_with(Instant::now);
+            self.0.changed.notify_all();
+        }
     }
 
     /// Holds time; armed alarms wait with it.
@@ -177,6 +225,7 @@ impl Alarm {
             }
         }
         *armed = at;
+        shared.show(&state);
     }
 }
 
@@ -241,6 +290,26 @@ mod tests {
         assert_eq!((heard.try_recv(), other.try_recv().is_err(), clock.now()), (Ok((1, true)), true, 200));
         clock.advance(1000);
         assert_eq!((other.try_recv(), clock.now()), (Ok((2, true)), 1200));
+    }
+
+    #[test]
+    fn a_clock_by_hand_is_told_the_time_and_tells_the_soonest_alarm() {
+        let clock = Clock::by_hand();
+        let (line, heard) = line(1);
+        let alarm = clock.alarm(line);
+        assert_eq!(clock.soonest(), Clock::NEVER);
+        alarm.at(Some(300));
+        clock.start();
+        clock.tell(299);
+        clock.tell(5);
+        assert_eq!((clock.now(), clock.soonest()), (299, 300));
+        clock.tell(400);
+        assert!(heard.try_recv().is_err());
+        clock.advance(0);
+        assert_eq!((heard.try_recv(), clock.now(), clock.soonest()), (Ok((1, true)), 400, Clock::NEVER));
+        alarm.at(Some(500));
+        alarm.at(None);
+        assert_eq!(clock.soonest(), Clock::NEVER);
     }
 
     /// Arms its own alarm, and looks at the clock, when it hears it.

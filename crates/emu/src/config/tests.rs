@@ -212,7 +212,12 @@ fn everything_arrives_in_the_configuration() {
     assert_eq!(config.cpu, Some(cpu));
     assert_eq!(config.boot.kernel.as_deref(), Some("k"));
     assert_eq!(config.boot.folders, [PathBuf::from("/x"), PathBuf::from("/y")]);
-    assert!(config.stopped && config.no_reboot && config.no_shutdown && config.accel.single_thread);
+    assert!(
+        config.stopped
+            && config.no_reboot
+            && config.no_shutdown
+            && config.accel.threads == Some(Threads::Single)
+    );
     assert_eq!((config.boot.seed, config.escape), (Some(16), None));
     assert_eq!(config.log.items, [LogItem::Int, LogItem::Cpu]);
     assert_eq!(config.dump_dtb, Some("t".into()));

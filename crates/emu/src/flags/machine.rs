@@ -5,7 +5,7 @@ use hartwright_machine::is_file;
 
 use super::{Complete, FLAG, Flag};
 use crate::{
-    Accel, Asked, Face, Failure, Outcome, PlannedSource, Rtc, Topology,
+    Accel, Asked, Face, Failure, Outcome, PlannedSource, Rtc, Threads, Topology,
     asked::Argument,
     catalogue,
     config::GlobalOption,
@@ -68,8 +68,8 @@ pub(super) const FLAGS: &[Flag] = &[
         form: "[accel=]interp|tcg[,PROPERTY=VALUE]...",
         brief: "choose the engine that executes instructions",
         more: "There is one engine so far, the interpreter `interp`; `tcg`, QEMU's name for its own, gives it too. \
-               Each hart has a host thread of its own, also with thread=single. tb-size, split-wx and \
-               one-insn-per-tb are understood and have no meaning for an interpreter.",
+               Each hart has a host thread of its own; with thread=single they take turns on one. tb-size, split-wx \
+               and one-insn-per-tb are understood and have no meaning for an interpreter.",
         complete: Complete::Words(&["help", "interp", "tcg"]),
         parse: accel,
         accepts: &["interp", "tcg", "tcg,thread=multi", "tcg,tb-size=64,split-wx=off"],
@@ -363,9 +363,9 @@ fn accel(asked: &mut Asked, arg: &Argument) -> Result<(), Outcome> {
         match &**key {
             "accel" => {}
             "thread" => {
-                accel.single_thread = match &**value {
-                    "single" => true,
-                    "multi" => false,
+                accel.threads = match &**value {
+                    "single" => Some(Threads::Single),
+                    "multi" => Some(Threads::Multi),
                     _ => return Err(arg.refuse(format!("Invalid 'thread' setting {value}"))),
                 }
             }

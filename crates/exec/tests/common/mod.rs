@@ -12,7 +12,7 @@ pub(crate) mod rows;
 pub(crate) mod script;
 
 pub(crate) use asm::*;
-use hartwright_exec::{Event, Harts, Setup, Trace};
+use hartwright_exec::{Event, Harts, Icount, Pace, Setup, Shift, Trace};
 use hartwright_hart::Config;
 use hartwright_isa::cpu::CpuModel;
 use hartwright_mem::{AddressSpace, BusError, Mmio};
@@ -54,14 +54,26 @@ impl Mmio for Finisher {
 
 impl Machine {
     pub(crate) fn new(harts: u64, ram: u64, model: CpuModel) -> Self {
+        let clock = Clock::new();
+        Machine::paced(harts, ram, model, Mtime::new(clock, 10_000_000), Pace::Together)
+    }
+
+    /// One whose time is counted in instructions of 2^`shift` nanoseconds, which are what `time` counts.
+    pub(crate) fn counted(harts: u64, shift: Shift, sleep: bool) -> Self {
+        let clock = Clock::by_hand();
+        let pace = Pace::Counted(Icount { clock: clock.clone(), shift, sleep });
+        Machine::paced(harts, 1 << 20, model("max"), Mtime::new(clock, 1_000_000_000), pace)
+    }
+
+    /// One whose harts share the host as `pace` says, by a timer of a clock of its own.
+    pub(crate) fn paced(harts: u64, ram: u64, model: CpuModel, mtime: Arc<Mtime>, pace: Pace) -> Self {
         let (finish, finished) = mpsc::channel();
         let mut builder = AddressSpace::build();
         builder.ram("ram", RAM, ram).unwrap();
         builder.rom("rom", 0x1000, 0x1000).unwrap();
         builder.mmio("finisher", FINISHER, 0x1000, Arc::new(Finisher(Mutex::new(finish)))).unwrap();
         let space = builder.finish().unwrap();
-        let clock = Clock::new();
-        let mtime = Mtime::new(clock.clone(), 10_000_000);
+        let clock = mtime.clock().clone();
         let config = |id| Config {
             model: model.clone(),
             id,
@@ -79,6 +91,7 @@ impl Machine {
             trace: Trace::default(),
             environment: None,
             semihost: None,
+            pace,
         });
         Machine { space, clock, mtime, harts: harts.unwrap(), events, finished }
     }

@@ -7,7 +7,7 @@ mod asm;
 
 pub(crate) use asm::{li, op};
 use hartwright_device::{CharPort, Power, Request};
-use hartwright_exec::{Environment, Harts, Inspect, Setup, Trace};
+use hartwright_exec::{Environment, Harts, Inspect, Pace, Setup, Trace};
 use hartwright_hart::Config;
 use hartwright_isa::cpu::CpuModel;
 use hartwright_mem::AddressSpace;
@@ -69,6 +69,7 @@ impl Machine {
             trace: Trace::default(),
             environment: Some(sbi.clone()),
             semihost: None,
+            pace: Pace::Together,
         });
         Machine { space, clock, console, harts: harts.unwrap(), requests, sbi }
     }
