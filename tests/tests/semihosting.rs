@@ -5,13 +5,15 @@
 //! the guest's memory does not take is an error (QEMU drops it and says that all is well); a buffer that is too small
 //! for `SYS_TMPNAM` is `ERANGE` (QEMU leaves the last error); an operation that is none returns -1 with `ENOSYS` (QEMU
 //! aborts); without a chardev `SYS_READC` reads standard input (QEMU waits for ever); of several
-//! `-semihosting-config`, each `arg=` counts once (QEMU: the first one's twice).
+//! `-semihosting-config`, each `arg=` counts once (QEMU: the first one's twice). With `target=auto` files are a debugger's
+//! while one is attached, as QEMU's manual has it (QEMU decides before anybody can be).
 #![forbid(unsafe_code)]
 
 use hartwright_tests::{Launch, Scratch, seconds};
 use std::{
     ffi::OsStr,
     io::Write,
+    net::TcpListener,
     path::{Path, PathBuf},
     process::{Command, Stdio},
     time::Instant,
@@ -265,5 +267,58 @@ fn a_c_library_of_others_reads_and_writes_the_hosts_files() {
         for (peer, _) in width.peers().into_iter().filter(|(_, older)| !older) {
             assert_eq!(run(peer, &program, &words, "a line\n"), ours);
         }
+    }
+}
+
+/// Runs the program under gdb, whose files and terminal it uses; what gdb printed from the program's first title on,
+/// and the machine's exit code.
+#[track_caller]
+fn debugged(launch: Launch, program: &Path) -> (String, Option<i32>) {
+    let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+    let port = free.expect("the host has a free port").port();
+    let launch = launch.option("-bios", "none").option("-display", "none").option("-monitor", "none");
+    let launch = launch.option("-serial", "none").option("-append", "a b").kernel(program).argument("-S");
+    let launch = launch.option("-semihosting-config", "target=gdb");
+    let launch = launch.option("-gdb", format!("tcp:127.0.0.1:{port}"));
+    let machine = std::thread::spawn(move || launch.run());
+    let folder = Scratch::default();
+    let script = [
+        "set architecture riscv:rv64",
+        "set tcp auto-retry on",
+        "set tcp connect-timeout 60",
+        &format!("target remote 127.0.0.1:{port}"),
+        "set remote system-call-allowed 1",
+        "continue",
+    ];
+    // What the program says, gdb says where errors go.
+    let mut gdb = Command::new("sh");
+    gdb.args(["-c", "exec timeout 50 gdb-multiarch -batch -nx \"$@\" 2>&1", "sh"])
+        .current_dir(folder.path(""));
+    gdb.args(script.iter().flat_map(|line| ["-ex", line])).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = gdb.spawn().expect("a shell starts");
+    child.stdin.take().expect("it is piped").write_all(b"abcd\n").expect("a pipe takes a line");
+    let said = child.wait_with_output().expect("gdb ends, or its time does");
+    let said = String::from_utf8_lossy(&said.stdout).replace(&program.display().to_string(), "PROGRAM");
+    let begins =
+        said.find("== open").unwrap_or_else(|| panic!("gdb printed nothing of the program's:\n{said}"));
+    (said[begins..].to_owned(), machine.join().expect("the machine ends").code)
+}
+
+#[test]
+fn a_debuggers_files_are_used_where_one_is_asked_for() {
+    if Command::new("gdb-multiarch").arg("--version").output().is_err() {
+        eprintln!("skipped: gdb-multiarch is not installed");
+        return;
+    }
+    let scratch = Scratch::default();
+    let Some(program) = WIDTHS[0].calls(&scratch) else { return };
+    let (ours, code) = debugged(WIDTHS[0].ours(), &program);
+    assert_eq!(code, Some(42), "{ours}");
+    for known in ["then read: 0\nbytes: \"ters\"\n", "shell: 3\n", "read: 0\nbytes: \"abcd\"\n"] {
+        assert!(ours.contains(known), "{known}: {ours}");
+    }
+    for (peer, _) in WIDTHS[0].peers().into_iter().filter(|(_, older)| !older) {
+        let (theirs, _) = debugged(peer, &program);
+        assert_eq!(differences(&ours, &theirs), Vec::<String>::new());
     }
 }
