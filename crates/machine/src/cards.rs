@@ -86,34 +86,34 @@ impl<'a> Buses<'a> {
         seat: &Seat,
         registry: &Registry,
         globals: &Globals,
-    ) -> Result<(), (crate::At, Error)> {
+    ) -> Result<(), Box<(crate::At, Error)>> {
         let new = NewCard { registry, globals, class: &spec.class };
         let made = match self.at(&seat.path) {
             Some(At::Device(device)) => device.plug(&new).map(|()| device.cards().len()),
             Some(At::Card(card)) => card.plug(&new).map(|()| card.cards().len()),
             None => Err(new.misplaced()),
         };
-        let count = made.map_err(|error| (spec.class.at, error))?;
+        let count = made.map_err(|error| Box::new((spec.class.at, error)))?;
         let mut path = seat.path.clone();
         path.push(count.saturating_sub(1));
         self.cards.push((&spec.name, path.clone()));
         let Some(At::Card(card)) = self.at(&path) else {
-            return Err((spec.class.at, new.misplaced()));
+            return Err(Box::new((spec.class.at, new.misplaced())));
         };
         for (name, end) in [(PORT, &spec.chardev), (DISK, &spec.drive)] {
             let Some(end) = end else { continue };
-            card.give(name, &end.value.clone().into()).map_err(|error| (end.at, error))?;
+            card.give(name, &end.value.clone().into()).map_err(|error| Box::new((end.at, error)))?;
         }
         for (name, value) in &spec.properties {
             card.give(name, value).map_err(|error| {
                 let unknown = matches!(error, Error::UnknownProperty { .. });
-                (if unknown { name.at } else { value.at }, error)
+                Box::new((if unknown { name.at } else { value.at }, error))
             })?;
         }
         // What is above it may not want one like it.
         while path.len() > 1 {
             if let Some(At::Card(card)) = self.at(&path) {
-                card.check().map_err(|error| (spec.name.at, error))?;
+                card.check().map_err(|error| Box::new((spec.name.at, error)))?;
             }
             path.pop();
         }
@@ -159,14 +159,17 @@ impl MachineSpec {
         let mut buses = Buses { devices: names.zip(std::mem::take(devices)).collect(), cards: vec![] };
         for spec in &self.cards {
             let at = |at: crate::At| at.or(spec.name.at);
-            let plugged =
-                registry.class(&spec.class).map_err(|error| (spec.class.at, error)).and_then(|class| {
+            let plugged = registry
+                .class(&spec.class)
+                .map_err(|error| Box::new((spec.class.at, error)))
+                .and_then(|class| {
                     let bus = spec.bus.as_ref();
                     let seat = buses.find(class, bus.map(|bus| bus.as_str()));
-                    let seat = seat.map_err(|error| (bus.and_then(|bus| bus.at), error))?;
+                    let seat = seat.map_err(|error| Box::new((bus.and_then(|bus| bus.at), error)))?;
                     buses.plug(spec, &seat, registry, globals)
                 });
-            if let Err((place, error)) = plugged {
+            if let Err(misfit) = plugged {
+                let (place, error) = *misfit;
                 problems.push(self.source.problem(at(place), error.to_string()).hint(error.hint()));
             }
         }
@@ -234,7 +237,7 @@ impl MachineSpec {
             }
         }
         let seat = buses.find(class, bus)?;
-        buses.plug(new, &seat, registry, &globals).map_err(|(_, error)| error)?;
+        buses.plug(new, &seat, registry, &globals).map_err(|misfit| misfit.1)?;
         let [name, ..] = seat.names;
         Ok(bus.map_or(name, str::to_owned))
     }
