@@ -1,17 +1,6 @@
 //! A disk image that is open: reads, writes, flushes, whatever its format.
 //!
-//! What a reply to a flush, and to a write, means with each cache mode:
-//!
-//! | `cache=` | host's page cache | the guest is told of a write cache | a write is replied to | a flush is replied to |
-//! | --- | --- | --- | --- | --- |
-//! | `writeback` (default) | yes | yes | when the host has it | after `fdatasync` |
-//! | `none` | no (`O_DIRECT`) | yes | when the host has it | after `fdatasync` |
-//! | `writethrough` | yes | no | after `fdatasync` | after `fdatasync` |
-//! | `directsync` | no (`O_DIRECT`) | no | after `fdatasync` | after `fdatasync` |
-//! | `unsafe` | yes | yes | when the host has it | at once: nothing is safe |
-//!
-//! A qcow2 image's tables are kept in memory until a flush, in each mode; who kills the program loses at most what
-//! was not flushed.
+//! What a reply to a write and to a flush means with each cache mode is the table in `docs/disks.md`.
 
 use crate::{chain::Format, lossy::Lossy};
 use hartwright_device::{BlockError, BlockInfo, BlockOp};
@@ -27,7 +16,7 @@ pub const SECTOR: u64 = 512;
 /// What is written at once where zeroes must be written out.
 const ZEROES: u64 = 1 << 20;
 
-/// How an image behaves; the table above says what the cache modes mean.
+/// How an image behaves; `docs/disks.md` says what the cache modes mean.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Manner {
     /// Writes are refused.
@@ -157,7 +146,7 @@ impl Image {
                     return wrong("a write would make a guessed raw image look like another format");
                 }
                 if self.manner.detect_zeroes && data.iter().all(|byte| *byte == 0) {
-                    self.zero(offset, len, self.manner.zeroes_unmap)?;
+                    self.zero(offset, len, self.manner.zeroes_unmap && self.manner.unmap)?;
                 } else {
                     self.access.write(&data[..], offset)?;
                 }

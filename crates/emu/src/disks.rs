@@ -169,7 +169,8 @@ pub(crate) fn info(config: &Config, disks: &Disks, spec: &MachineSpec) -> String
             Some((node, manner)) => {
                 let format = disks.found.get(&drive.id).map_or("raw", |found| found.format.name());
                 let read_only = if manner.read_only { ", read-only" } else { "" };
-                writeln!(text, "{} (#block{number}): {} ({format}{read_only})", drive.id, node.path)
+                let block = if planned.node { String::new() } else { format!(" (#block{number})") };
+                writeln!(text, "{}{block}: {} ({format}{read_only})", drive.id, node.path)
             }
         };
         if let Some(user) = user {

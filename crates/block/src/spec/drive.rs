@@ -225,7 +225,7 @@ struct Mode {
     no_flush: Option<bool>,
 }
 
-/// `cache=MODE`, as the table in [`crate::image`] has the modes.
+/// `cache=MODE`, as the table in `docs/disks.md` has the modes.
 fn cache(pairs: &mut Pairs, manner: &mut Manner) -> Result<Mode, Refusal> {
     let (direct, write_through, no_flush) = match take(pairs, "cache").as_deref() {
         None => (None, false, None),

@@ -111,8 +111,10 @@ impl Written {
             Some("on") => Some((true, false)),
             Some("unmap") => Some((true, true)),
             Some(value) => {
-                let message = format!("Parameter '{at}detect-zeroes' does not accept value '{value}'");
-                return Err(Refusal::new(message));
+                return Err(match style {
+                    Style::Drive => Refusal::new(format!("invalid parameter value: {value}")),
+                    Style::Blockdev => choice("detect-zeroes", value),
+                });
             }
         };
         if node.protocol {
@@ -340,11 +342,6 @@ impl Nodes {
         let node = self.node(written, 0)?;
         let (detect_zeroes, zeroes_unmap) = written.detect_zeroes.unwrap_or_default();
         let unmap = written.unmap.unwrap_or(false);
-        if zeroes_unmap && !unmap {
-            return Err(Refusal::new(
-                "setting detect-zeroes to unmap is not allowed without setting discard operation to unmap",
-            ));
-        }
         let file = self.file(written, 0)?;
         let manner = Manner {
             read_only: written.read_only.or(file.read_only).unwrap_or(false),

@@ -164,6 +164,7 @@ fn disks_are_refused_in_qemu_s_words() {
     drive("rerror=enospc", "'enospc' invalid read error action");
     drive("werror=stop", "werror=stop: not yet in hartwright");
     drive("discard=foo", "Invalid discard option");
+    drive("detect-zeroes=foo", "invalid parameter value: foo");
     drive("media=foo", "'foo' invalid media");
     drive("aio=foo", "invalid aio option");
     drive("driver=qcow2,format=raw", "Cannot specify both 'driver' and 'format'");
