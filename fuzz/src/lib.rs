@@ -46,6 +46,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "gdb",           about: "packets of a debugger",                                    longest: 1 << 9,  run: gdb::run,                    words: gdb::words },
     Target { name: "decoder",       about: "instructions decoded and shown, at three widths",          longest: 1 << 8,  run: decoder::run,                words: Vec::new },
     Target { name: "instructions",  about: "instructions run on a hart of any model, from any state",  longest: 1 << 10, run: harts::instructions,         words: Vec::new },
+    Target { name: "qcow2",         about: "a disk's image: opened, read, written, opened again",       longest: 1 << 13, run: hartwright_block::any_image, words: Vec::new },
     Target { name: "program",       about: "a program on two harts of `param`, with its devices",      longest: 1 << 11, run: harts::program,              words: Vec::new },
     Target { name: "sbi",           about: "calls of S-mode with any registers, and programs that make them", longest: 1 << 10, run: sbi::run,             words: Vec::new },
     Target { name: "virtio",        about: "a driver of any virtio card, its rings in memory",            longest: 1 << 11, run: virtio::run,                 words: Vec::new },

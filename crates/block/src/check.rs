@@ -234,13 +234,13 @@ impl Look<'_> {
             let (l1, size) = (long(0), long(8) >> 32);
             let (id, name, extra) = (long(8) >> 16 & 0xffff, long(8) & 0xffff, long(32) & 0xffff_ffff);
             if size * 8 > 32 << 20 || !l1.is_multiple_of(self.header.cluster()) || extra > 1024 {
-                self.wrong(format!("ERROR snapshot {number} at {at:#x} makes no sense"));
+                self.misleads(format!("ERROR snapshot {number} at {at:#x} makes no sense"));
                 return Ok(());
             }
             self.l1("snapshot", l1, size, false)?;
             at = (at + 40 + extra + id + name).next_multiple_of(8);
             if at > self.length + 8 {
-                self.wrong(format!("ERROR snapshot {number} ends behind the file"));
+                self.misleads(format!("ERROR snapshot {number} ends behind the file"));
                 return Ok(());
             }
         }

@@ -10,6 +10,7 @@
 pub mod chain;
 mod check;
 mod disk;
+mod fuzz;
 mod header;
 mod image;
 pub mod img;
@@ -24,6 +25,7 @@ mod tests;
 pub use chain::{Format, Node, open, open_overlay};
 pub use check::{Report, check};
 pub use disk::Disk;
+pub use fuzz::any_image;
 pub use header::Header;
 pub use image::{Image, Manner, SECTOR};
 pub use lock::{Rights, lock};

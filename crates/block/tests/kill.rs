@@ -164,6 +164,19 @@ fn what_was_flushed_before_a_kill_is_there() {
 }
 
 #[test]
+fn an_image_that_was_being_written_has_leaks_at_most() {
+    let folder = Folder::new("busy");
+    for (seed, flushes) in (1..=10).flat_map(|seed| [(seed, "flush"), (seed, "never")]) {
+        let path = folder.image("qcow2");
+        let told = format!("{},qcow2,plain,{flushes},{seed}", path.display());
+        kill_after(&told, 3 + seed, Duration::from_micros(seed * 977 % 20_000));
+        let words = ["check", "-q", path.to_str().unwrap()].map(String::from);
+        let done = hartwright_block::img::run(&words).unwrap();
+        assert!(matches!(done.code, 0 | 3), "{seed} {flushes}: {}", done.errors);
+    }
+}
+
+#[test]
 fn without_a_flush_all_is_lost() {
     let folder = Folder::new("lost");
     for format in ["raw", "qcow2"] {

@@ -2,7 +2,7 @@
 
 use super::node;
 use crate::{
-    Format, Header, Manner, check, open,
+    Format, Header, Manner, any_image, check, open,
     testing::{Folder, Random, qemu_img},
 };
 use hartwright_device::BlockOp;
@@ -27,34 +27,12 @@ fn sample(at: &Path) -> Option<Vec<u8>> {
     Some(fs::read(path).unwrap())
 }
 
-/// Opens, reads all, writes here and there: whatever comes of it, no panic, and nothing beyond twice the size.
-fn survive(path: &Path, read_only: bool) -> bool {
-    let manner = Manner { read_only, unmap: true, ..Manner::default() };
-    let Ok(opened) = open(&node(path, Format::Qcow2), manner) else { return false };
-    let mut image = opened.image;
-    // A disk of exabytes is read in its first and last parts.
-    let bytes = image.bytes();
-    for offset in [0, bytes / 2, bytes.saturating_sub(4 << 20)] {
-        let _ = image.read(offset, (bytes - offset).min(4 << 20));
-    }
-    if !read_only {
-        for offset in [0, 50_000, 1 << 20, 3 << 20] {
-            let _ = image.act(&BlockOp::Write { offset, data: vec![1; 5000] });
-            let _ = image.act(&BlockOp::WriteZeroes { offset: offset + 8192, len: 8192, unmap: true });
-            let _ = image.act(&BlockOp::Discard { offset: offset + 32768, len: 8192 });
-        }
-        let _ = image.act(&BlockOp::Flush);
-    }
-    true
-}
-
 #[test]
 fn no_damage_to_the_tables_does_harm() {
     let folder = Folder::new();
     let path = folder.path("a");
     let Some(good) = sample(path.parent().unwrap()) else { return };
-    fs::write(&path, &good).unwrap();
-    assert!(survive(&path, false));
+    any_image(&good);
     let file = File::open(path.with_file_name("sample")).unwrap();
     let header = Header::read(&file).unwrap();
     assert_eq!(check(&file, &header).unwrap().messages, Vec::<String>::new());
@@ -69,8 +47,7 @@ fn no_damage_to_the_tables_does_harm() {
     }
     tables.push((header.snapshots_offset, 64));
     let mut random = Random(2026);
-    let mut opened = 0;
-    for round in 0..1500 {
+    for _ in 0..1500 {
         let mut bad = good.clone();
         for _ in 0..1 + random.below(3) {
             let (offset, len) = tables[random.below(tables.len() as u64) as usize];
@@ -88,12 +65,8 @@ fn no_damage_to_the_tables_does_harm() {
         if random.below(20) == 0 {
             bad.truncate(random.below(good.len() as u64) as usize);
         }
-        fs::write(&path, &bad).unwrap();
-        opened += u32::from(survive(&path, round % 3 == 0));
-        assert!(fs::metadata(&path).unwrap().len() <= 2 * good.len() as u64, "round {round}");
+        any_image(&bad);
     }
-    // Much of the damage is to what nobody looks at: flags, dates, numbers of what is free.
-    assert!(opened > 50, "{opened}");
 }
 
 /// What opening says of an image with these bytes at this place.
