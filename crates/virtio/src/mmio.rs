@@ -241,11 +241,11 @@ impl VirtioMmio {
     }
 
     fn set_queue_num(&mut self, value: u32) {
-        let (legacy, shift) = (self.force_legacy, self.page_shift());
+        let legacy = self.force_legacy;
         self.set_up(0x38, |ring| {
             ring.num = value;
             if legacy && ring.ready {
-                ring.lay_out(ring.desc >> shift << shift);
+                ring.lay_out(ring.desc);
             }
         });
     }
