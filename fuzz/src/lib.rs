@@ -51,7 +51,6 @@ pub const TARGETS: &[Target] = &[
     Target { name: "sbi",           about: "calls of S-mode with any registers, and programs that make them", longest: 1 << 10, run: sbi::run,             words: Vec::new },
     Target { name: "virtio",        about: "a driver of any virtio card, its rings in memory",            longest: 1 << 11, run: virtio::run,                 words: Vec::new },
     Target { name: "registers",     about: "accesses to every device type that is linked in",          longest: 1 << 11, run: registers::run,              words: Vec::new },
-    Target { name: "virtio",        about: "a guest that drives a virtio card any way it likes",       longest: 1 << 11, run: virtio::run,                 words: Vec::new },
 ];
 
 /// The target called `name`.

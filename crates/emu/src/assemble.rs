@@ -93,9 +93,32 @@ fn plug_in(
             loaders.push(LoaderDevice::new(pairs).map_err(refuse)?);
         } else {
             spec.plug(registry, &device.driver, pairs).map_err(refuse)?;
+            ends_are_there(config, registry, device).map_err(refuse)?;
         }
     }
     Ok(loaders)
+}
+
+/// Refuses a device that names a host end, a disk or a source of random bytes which nobody asked for.
+fn ends_are_there(config: &Config, registry: &Registry, device: &DeviceOption) -> Result<(), String> {
+    let known = |name: &str| registry.class(&device.driver).is_ok_and(|class| class.property(name).is_ok());
+    for (name, value) in device.properties.iter().filter(|(name, _)| known(name)) {
+        let value = text(value);
+        let (there, numbered) = match name.as_str() {
+            "chardev" => (config.chardevs.iter().any(|planned| planned.spec.id == value), "serial"),
+            "drive" => (config.disks.iter().any(|planned| planned.drive.id == value), "pflash"),
+            "rng" if config.sources.iter().all(|planned| planned.id != value) => {
+                return Err(format!("Device '{value}' not found"));
+            }
+            _ => continue,
+        };
+        // The machine's own, serial0 and so on, may lead nowhere.
+        let own = value.strip_prefix(numbered).is_some_and(|number| number.parse::<u32>().is_ok());
+        if !there && !own && !value.is_empty() {
+            return Err(format!("Property '{}.{name}' can't find value '{value}'", device.driver));
+        }
+    }
+    Ok(())
 }
 
 /// A device's properties as text, its id among them.

@@ -3,6 +3,7 @@
 use std::{
     collections::HashMap,
     fs::File,
+    hash::{BuildHasher, RandomState},
     io::{Read, Seek},
     os::unix::fs::FileTypeExt,
 };
@@ -48,10 +49,12 @@ impl PlannedSource {
 }
 
 /// What devices get that name no source.
-pub(crate) fn common(config: &Config) -> Result<Entropy, Failure> {
+pub(crate) fn common(config: &Config) -> Entropy {
+    let seeded = || Entropy::seeded(config.boot.seed.unwrap_or_else(|| RandomState::new().hash_one(HOST)));
     match config.boot.seed {
-        Some(seed) => Ok(Entropy::seeded(seed)),
-        None => open(HOST).map_err(Failure::new),
+        Some(_) => seeded(),
+        // In a chroot without /dev there is still what the standard library keys its tables with.
+        None => open(HOST).unwrap_or_else(|_| seeded()),
     }
 }
 

@@ -109,11 +109,17 @@ pub use hartwright_objects::{Choice, Object};
 /// What a device is, what it is wired to, and where it says that a guest did wrong.
 pub mod device {
     pub use hartwright_device::{
-        Access, Alarm, BlockError, BlockInfo, BlockOp, BlockPort, BlockReply, BlockRequest, BusError,
-        CharPort, Clock, Comparator, Device, Dma, Error, Field, Line, Locked, Mtime, OWN, Otherwise, Output,
-        Outward, Power, Prop, Register, Registers, Request, Saved, Sink, Table, Target, Wiring, conforms,
-        log, regs,
+        Access, Alarm, BlockError, BlockInfo, BlockOp, BlockPort, BlockReply, BlockRequest, Bus, BusError,
+        Card, CharPort, Clock, Comparator, Device, Dma, Entropy, Error, Field, Line, Locked, Mtime, NewCard,
+        OWN, Otherwise, Output, Outward, Power, Prop, Register, Registers, Request, Saved, Sink, Table,
+        Target, Wiring, conforms, log, regs,
     };
+}
+
+/// What a device on a virtio bus is: a [`VirtioCard`](virtio::VirtioCard) answers requests, and everything about rings
+/// and registers is done for it.
+pub mod virtio {
+    pub use hartwright_virtio::{Chain, Io, VirtioCard, features};
 }
 
 /// Types with names and properties: what `#[derive(Object)]` writes, and what reads it.
@@ -125,7 +131,7 @@ pub mod objects {
 /// [`board!`](crate::board).
 pub mod machine {
     pub use hartwright_machine::{
-        BOARDS, Board, Boot, Cpu, Device, End, MachineSpec, Memory, Options, Problem, Rows, Said,
+        BOARDS, Board, Boot, Card, Cpu, Device, End, MachineSpec, Memory, Options, Problem, Rows, Said,
     };
 }
 

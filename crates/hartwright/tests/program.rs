@@ -75,6 +75,21 @@ fn we_refuse_in_qemus_words() {
         "-M virt,foo=1 -display none",
         "-M virt,aclint=2 -display none",
         "-smp 513 -M virt -display none",
+        "-M virt -display none -device virtio-blk-device",
+        "-M virt -display none -device virtio-blk-device,drive=x",
+        "-M virt -display none -device virtio-rng-device,bus=foo",
+        "-M virt -display none -device virtio-rng-device,id=a -device virtio-rng-device,id=a",
+        "-M virt -display none -device virtio-rng-device,bus=virtio-mmio-bus.3 -device virtio-rng-device,bus=virtio-mmio-bus.3",
+        "-M virt -display none -device virtio-rng-device,rng=zz",
+        "-M virt -display none -device virtio-rng-device,period=0",
+        "-M virt -display none -device virtconsole",
+        "-M virt -display none -device virtio-serial-device,max_ports=0",
+        "-M virt -display none -device virtio-serial-device,max_ports=1 -device virtconsole -device virtconsole",
+        "-M virt -display none -device virtio-serial-device -device virtconsole,nr=4 -device virtconsole,nr=4",
+        "-M virt -display none -device virtio-serial-device -device virtserialport,nr=0",
+        "-M virt -display none -device virtio-serial-device -device virtserialport,nr=40",
+        "-M virt -display none -device virtio-serial-device -device virtserialport,chardev=zz",
+        "-M virt -display none -device virtio-serial-device -device virtserialport,bus=virtio-mmio-bus.1",
     ] {
         check(line);
     }
