@@ -65,7 +65,7 @@ fn changed() -> Vec<u8> {
 
 /// What `hartwright img` says to these words.
 fn img(words: &[&str]) -> i32 {
-    let launch = words.iter().fold(Launch::program().argument("img"), |launch, word| launch.argument(word));
+    let launch = words.iter().fold(Launch::program().argument("img"), Launch::argument);
     launch.run().code.unwrap_or(-1)
 }
 

@@ -122,6 +122,30 @@ fn a_qcow2_image_does_what_a_vector_does() {
 }
 
 #[test]
+fn past_the_page_cache_it_is_the_same() {
+    let folder = Folder::new();
+    let path = folder.file("a", &vec![3; BYTES as usize]);
+    let at = path.parent().unwrap();
+    let raw = Node { direct: true, ..node(&path, Format::Raw) };
+    match open(&raw, Manner::default()) {
+        // Not every file system can.
+        Err(refusal) => return assert!(refusal.message.ends_with("filesystem does not support O_DIRECT")),
+        Ok(_) if !there(at) => return,
+        Ok(_) => {}
+    }
+    let manner = Manner { unmap: true, ..Manner::default() };
+    compare(at, 71, &raw, manner, &mut vec![3; BYTES as usize], 100);
+    let qcow2 = Node { direct: true, ..node(&folder.path("q"), Format::Qcow2) };
+    let create = ["create", "-q", "-f", "qcow2", "q", &BYTES.to_string()];
+    assert_eq!(qemu_img(at, &create).unwrap().0, 0);
+    compare(at, 72, &qcow2, manner, &mut vec![0; BYTES as usize], 100);
+    // An image of no bytes stays one: nothing is written to find out how writes must lie.
+    let empty = folder.file("empty", b"");
+    open(&Node { direct: true, ..node(&empty, Format::Raw) }, manner).unwrap();
+    assert_eq!(fs::metadata(empty).unwrap().len(), 0);
+}
+
+#[test]
 fn what_is_not_written_shows_what_is_below() {
     let folder = Folder::new();
     // The backing file is shorter, so the end of the disk is zeroes.
