@@ -2,7 +2,7 @@
 
 use hartwright_exec::Shift;
 
-use super::{Complete, FLAG, Flag};
+use super::{Complete, Flag};
 use crate::{Asked, Counted, Outcome, asked::Argument};
 
 pub(super) const FLAGS: &[Flag] = &[Flag {
@@ -24,7 +24,6 @@ pub(super) const FLAGS: &[Flag] = &[Flag {
         ("1,align=on,sleep=off", "-icount 1,align=on,sleep=off: align=on and sleep=off are incompatible"),
         ("1,rr=record", "-icount 1,rr=record: rr: not yet in hartwright"),
     ],
-    ..FLAG
 }];
 
 fn icount(asked: &mut Asked, arg: &Argument) -> Result<(), Outcome> {
