@@ -11,6 +11,7 @@ use std::sync::OnceLock;
 pub(crate) const WRITE: &[&str] = &["memsave", "pmemsave"];
 /// Commands that are run. One that is in neither list is not, and a test asks for it to be in one.
 pub(crate) const RUN: &[&str] = &[
+    "balloon",
     "cont",
     "cpu",
     "help",

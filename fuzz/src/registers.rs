@@ -65,6 +65,7 @@ fn drive(device: Box<dyn Device>, bytes: &mut Bytes<'_>) {
     }
     // The chip may have no whole pages.
     let Ok(space) = mapped.and_then(|()| map.finish()) else { return };
+    let disk = Disk::new();
     let wiring = Wiring {
         name: "device".into(),
         mtime: Mtime::new(clock.clone(), 10_000_000),
@@ -72,7 +73,7 @@ fn drive(device: Box<dyn Device>, bytes: &mut Bytes<'_>) {
         memory: Dma::new(&space),
         array: Array::new(&space, FLASH),
         chardev: port.clone(),
-        block: disk(),
+        block: disk.0.clone(),
         ..Wiring::default()
     };
     // A type may refuse its properties.
@@ -93,34 +94,45 @@ fn drive(device: Box<dyn Device>, bytes: &mut Bytes<'_>) {
 }
 
 /// A disk in memory, which has done what it is asked when it was asked.
-fn disk() -> BlockPort {
-    let port = BlockPort::default();
-    let info = BlockInfo {
-        bytes: SIZE,
-        read_only: false,
-        logical_block_size: 512,
-        physical_block_size: 512,
-        write_cache: true,
-        discard: true,
-        serial: "fuzz".into(),
-    };
-    let (content, end) = (Mutex::new(vec![0; SIZE as usize]), port.clone());
-    let serve = move || {
-        while let Some(request) = end.take_request() {
-            let (offset, len) = request.op.range();
-            let mut content = content.lock().unwrap_or_else(PoisonError::into_inner);
-            let place = &mut content[offset as usize..][..len as usize];
-            let mut read = vec![];
-            match request.op {
-                BlockOp::Read { .. } => read.extend_from_slice(place),
-                BlockOp::Write { data, .. } => place.copy_from_slice(&data),
-                BlockOp::WriteZeroes { .. } => place.fill(0),
-                _ => {}
+struct Disk(BlockPort);
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        // What serves it holds it, and is held by it.
+        self.0.disconnect();
+    }
+}
+
+impl Disk {
+    fn new() -> Self {
+        let port = BlockPort::default();
+        let info = BlockInfo {
+            bytes: SIZE,
+            read_only: false,
+            logical_block_size: 512,
+            physical_block_size: 512,
+            write_cache: true,
+            discard: true,
+            serial: "fuzz".into(),
+        };
+        let (content, end) = (Mutex::new(vec![0; SIZE as usize]), port.clone());
+        let serve = move || {
+            while let Some(request) = end.take_request() {
+                let (offset, len) = request.op.range();
+                let mut content = content.lock().unwrap_or_else(PoisonError::into_inner);
+                let place = &mut content[offset as usize..][..len as usize];
+                let mut read = vec![];
+                match request.op {
+                    BlockOp::Read { .. } => read.extend_from_slice(place),
+                    BlockOp::Write { data, .. } => place.copy_from_slice(&data),
+                    BlockOp::WriteZeroes { .. } => place.fill(0),
+                    _ => {}
+                }
+                drop(content);
+                end.reply(request.tag, Ok(read));
             }
-            drop(content);
-            end.reply(request.tag, Ok(read));
-        }
-    };
-    port.connect(info, Arc::new(serve));
-    port
+        };
+        port.connect(info, Arc::new(serve));
+        Disk(port)
+    }
 }

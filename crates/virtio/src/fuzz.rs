@@ -69,7 +69,15 @@ struct Guest {
     device: Arc<Locked<VirtioMmio>>,
     space: Arc<AddressSpace>,
     port: CharPort,
+    disk: BlockPort,
     saved: Option<String>,
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        // What serves the disk holds it, and is held by it.
+        self.disk.disconnect();
+    }
 }
 
 impl Guest {
@@ -92,15 +100,16 @@ impl Guest {
         }
         let port = CharPort::default();
         port.connect(Arc::new(|| {}));
+        let disk = memory_disk(0x1_0000);
         let ends = || Wiring {
-            block: memory_disk(0x1_0000),
+            block: disk.clone(),
             chardev: port.clone(),
             cards: vec![Wiring { chardev: port.clone(), ..Wiring::default() }],
             ..Wiring::default()
         };
         let device = Locked::new(Box::new(device));
         device.wire(Wiring { memory: Dma::new(&space), cards: vec![ends()], ..Wiring::default() }).ok()?;
-        let guest = Guest { device, space, port, saved: None };
+        let guest = Guest { device, space, port, disk, saved: None };
         if how & 2 != 0 {
             guest.orderly();
         }
