@@ -12,6 +12,7 @@ pub(crate) const WRITE: &[&str] = &["memsave", "pmemsave"];
 /// Commands that are run. One that is in neither list is not, and a test asks for it to be in one.
 pub(crate) const RUN: &[&str] = &[
     "balloon",
+    "chardev-send-break",
     "cont",
     "cpu",
     "help",
@@ -21,6 +22,8 @@ pub(crate) const RUN: &[&str] = &[
     "logfile",
     "print",
     "quit",
+    "ringbuf_read",
+    "ringbuf_write",
     "stop",
     "sum",
     "system_powerdown",
