@@ -148,28 +148,34 @@ impl FwCfg {
         }
         let done = if control & DMA_READ != 0 {
             self.copy_to(address, len)
-        } else if control & DMA_WRITE != 0 {
-            // No item can be written.
-            len == 0
         } else {
-            if control & DMA_SKIP != 0 {
-                self.state.done = self.state.done.saturating_add(len).min(self.item().len() as u64);
+            if control & (DMA_SKIP | DMA_WRITE) != 0 {
+                self.advance(len);
             }
-            true
+            // No item can be written.
+            control & DMA_WRITE == 0 || len == 0
         };
         let answer = if done { 0 } else { DMA_ERROR };
         // The request was read from there a moment ago; it may be ROM, and then nobody waits for the answer.
         let _ = self.memory.write(at, &answer.to_be_bytes());
     }
 
+    /// Goes `len` bytes on, or to the item's end; gives where it was.
+    fn advance(&mut self, len: u64) -> usize {
+        let before = self.state.done;
+        self.state.done += (self.rest().len() as u64).min(len);
+        before as usize
+    }
+
     /// Puts the next `len` bytes to memory at `address`, zeros after the item's end.
     fn copy_to(&mut self, mut address: u64, len: u64) -> bool {
         static ZEROS: [u8; 0x1_0000] = [0; 0x1_0000];
-        let some = (self.rest().len() as u64).min(len);
-        if self.memory.write(address, &self.rest()[..some as usize]).is_err() {
+        let from = self.advance(len);
+        let some = self.state.done - from as u64;
+        let bytes = self.item().get(from..).unwrap_or(&[]);
+        if self.memory.write(address, &bytes[..some as usize]).is_err() {
             return false;
         }
-        self.state.done += some;
         address = address.wrapping_add(some);
         let mut left = len - some;
         while left > 0 {

@@ -9,13 +9,19 @@
 //!   and then even during service. Completion of a source that is not enabled is ignored.
 //! - CLINT: the comparators are all ones after a reset (QEMU: 0), and both halves of the software interrupts of two
 //!   harts can be reached at once.
+//! - Goldfish RTC: an alarm is a time of day, so it follows when the time is set; in QEMU it stays where it was.
+//! - fw_cfg: none.
+//! - CFI flash: programming only clears bits (JESD68; QEMU writes what it is given), commands are taken while reading
+//!   the identification, the wrong end of a command sets two bits of the status, locks lock.
+//!   It is always ready; QEMU's is not after a reset and after clearing the status.
 //!
 //! Without `qemu-system-riscv64` the tests say so and pass.
 
 #![forbid(unsafe_code)]
 
-use hartwright_device::{Device, Line, Locked, Mmio, Power, Request, Sink, Wiring};
-use hartwright_devices::{Clint, Ns16550a, Plic, SifiveTest};
+use hartwright_device::{Array, Clock, Device, Dma, Items, Line, Locked, Mmio, Power, Request, Sink, Wiring};
+use hartwright_devices::{Clint, FwCfg, GoldfishRtc, Ns16550a, PflashCfi01, Plic, SifiveTest};
+use hartwright_mem::AddressSpace;
 use hartwright_objects::Object;
 use std::{
     io::{BufRead, BufReader, Write},
@@ -35,14 +41,16 @@ struct Qemu {
     process: Child,
     to: ChildStdin,
     from: BufReader<ChildStdout>,
-    /// The level of the UART's line, once it is intercepted.
-    uart: bool,
+    /// The input of the interrupt controller that is looked at, and its level, once it is intercepted.
+    source: u32,
+    level: bool,
 }
 
 impl Qemu {
-    fn start() -> Option<Self> {
+    fn start(source: u32) -> Option<Self> {
         let spawned = Command::new("qemu-system-riscv64")
-            .args(["-machine", "virt", "-smp", "2", "-S", "-qtest", "stdio", "-qtest-log", "/dev/null"])
+            .args(["-machine", "virt", "-smp", "2", "-rtc", "base=2020-01-01,clock=vm"])
+            .args(["-S", "-qtest", "stdio", "-qtest-log", "/dev/null"])
             .args(["-display", "none", "-monitor", "none", "-serial", "null"])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -53,7 +61,7 @@ impl Qemu {
             return None;
         };
         let (to, from) = (process.stdin.take()?, BufReader::new(process.stdout.take()?));
-        Some(Qemu { process, to, from, uart: false })
+        Some(Qemu { process, to, from, source, level: false })
     }
 
     fn ask(&mut self, line: &str) -> u64 {
@@ -64,11 +72,10 @@ impl Qemu {
             answer.clear();
             assert!(self.from.read_line(&mut answer).unwrap() > 0, "QEMU ended at {line}");
             if let Some(change) = answer.strip_prefix("IRQ ") {
-                self.uart = match change.trim() {
-                    "raise 10" => true,
-                    "lower 10" => false,
-                    _ => self.uart,
-                };
+                match change.trim().split_once(' ') {
+                    Some((how, source)) if source == self.source.to_string() => self.level = how == "raise",
+                    _ => {}
+                }
             } else {
                 assert!(answer.starts_with("OK"), "{line}: {answer:?}");
             }
@@ -141,11 +148,26 @@ struct Pair<D: Device> {
 
 impl<D: Device> Pair<D> {
     fn new(base: u64, device: D) -> Option<Self> {
+        Self::wired(base, device, 0, Wiring::default())
+    }
+
+    fn wired(base: u64, device: D, source: u32, wiring: Wiring) -> Option<Self> {
         let ours = Locked::new(Box::new(device));
         let irq = Arc::new(Level::default());
         let lines = vec![Line::new(irq.clone(), 0)];
-        ours.wire(Wiring { lines, ..Wiring::default() }).unwrap();
-        Some(Pair { qemu: Qemu::start()?, base, ours, irq, done: vec![] })
+        ours.wire(Wiring { lines, ..wiring }).unwrap();
+        let mut qemu = Qemu::start(source)?;
+        if source != 0 {
+            qemu.ask(&format!("irq_intercept_in {PLIC}"));
+        }
+        Some(Pair { qemu, base, ours, irq, done: vec![] })
+    }
+
+    /// The line is as QEMU's.
+    fn same_line(&self) {
+        if self.qemu.level != self.irq.0.load(Ordering::Relaxed) {
+            self.part(&format!("QEMU's interrupt is {}", self.qemu.level));
+        }
     }
 
     fn write(&mut self, offset: u64, size: u8, value: u64) {
@@ -180,9 +202,9 @@ impl<D: Device> Pair<D> {
 
 #[test]
 fn the_uart_does_as_qemus() {
-    let Some(mut pair) = Pair::new(0x1000_0000, Ns16550a::default()) else { return };
+    let uart = Ns16550a::default();
+    let Some(mut pair) = Pair::wired(0x1000_0000, uart, 10, Wiring::default()) else { return };
     let mut random = Random(0x1655_0a16_550a_1655);
-    pair.qemu.ask(&format!("irq_intercept_in {PLIC}"));
     pair.write(4, 1, 0);
     for _ in 0..30_000 {
         let register = random.of(&[0, 0, 0, 0, 1, 2, 2, 3, 4, 5, 5, 6, 7]);
@@ -207,10 +229,7 @@ fn the_uart_does_as_qemus() {
             // Enough in a row to pass every trigger level and the FIFO's end.
             (0..random.below(20)).for_each(|_| pair.write(0, 1, random.next() & 0xff));
         }
-        let theirs = pair.qemu.uart;
-        if theirs != pair.irq.0.load(Ordering::Relaxed) {
-            pair.part(&format!("QEMU's interrupt is {theirs}"));
-        }
+        pair.same_line();
     }
 }
 
@@ -300,7 +319,7 @@ fn the_plic_does_as_qemus() {
 #[test]
 fn the_finisher_ends_qemu_with_the_code_it_would_end_us() {
     for (value, code) in [(0x5555u64, 0), (0x0003_3333, 3), (0x00ff_3333, 255)] {
-        let Some(mut qemu) = Qemu::start() else { return };
+        let Some(mut qemu) = Qemu::start(0) else { return };
         writeln!(qemu.to, "writel 0x100000 {value:#x}").unwrap();
         let status = qemu.process.wait().unwrap();
         let (tell, told) = mpsc::channel();
@@ -310,5 +329,157 @@ fn the_finisher_ends_qemu_with_the_code_it_would_end_us() {
         ours.write(0, 4, value).unwrap();
         assert_eq!(told.recv(), Ok(Request::Shutdown(code)));
         assert_eq!(status.code(), Some(code.into()), "{value:#x}");
+    }
+}
+
+#[test]
+fn the_clock_of_the_day_does_as_qemus() {
+    // Both clocks stand: Debian's QEMU has none that goes by command.
+    let clock = Clock::by_hand();
+    let epoch = 1_577_836_800_000_000_000;
+    let wiring = Wiring { clock, epoch, ..Wiring::default() };
+    let Some(mut pair) = Pair::wired(0x10_1000, GoldfishRtc::default(), 11, wiring) else { return };
+    let mut random = Random(0x601d_f154_601d_f154);
+    for _ in 0..6_000 {
+        match 1 + random.below(7) {
+            // Near the present, before and after it.
+            1 => {
+                let low = pair.read(0, 4, u64::MAX);
+                let now = pair.read(4, 4, u64::MAX) << 32 | low;
+                let alarm = now.wrapping_add(random.next() >> 30).wrapping_sub(1 << 32);
+                pair.write(0xc, 4, alarm >> 32);
+                pair.write(8, 4, alarm & 0xffff_ffff);
+            }
+            2 => {
+                pair.write(0x14, 4, 1);
+                pair.write(random.of(&[0, 4]), 4, random.next() & 0x1fff_ffff);
+            }
+            3 => pair.write(0x10, 4, random.next() & 0xffff_ffff),
+            4 => pair.write(random.of(&[0x14, 0x1c]), 4, random.next() & 0xffff_ffff),
+            _ => {
+                let register = random.of(&[0, 4, 8, 0xc, 0x10, 0x14, 0x18, 0x1c]);
+                pair.read(register, 4, u64::MAX);
+            }
+        }
+        pair.same_line();
+    }
+}
+
+#[test]
+fn fw_cfg_does_as_qemus() {
+    // Where no firmware is.
+    const RAM: u64 = 0x8600_0000;
+    let mut map = AddressSpace::build();
+    map.ram("ram", RAM, 0x1_0000).unwrap();
+    let space = map.finish().unwrap();
+    let mut items = Items::default();
+    items.numbered.insert(5, vec![2, 0]);
+    let own = [("bios-geometry", vec![]), ("bootorder", vec![]), ("etc/boot-fail-wait", vec![0xff; 4])];
+    items.files.extend(own.map(|(name, bytes)| (name.to_owned(), bytes)));
+    let wiring = Wiring { memory: Dma::new(&space), items: Arc::new(items), ..Wiring::default() };
+    let Some(mut pair) = Pair::wired(0x1010_0000, FwCfg::default(), 0, wiring) else { return };
+    let mut random = Random(0xf3c0_ffee_f3c0_ffee);
+    for _ in 0..1_500 {
+        let key: u16 = random.of(&[0, 1, 2, 4, 5, 0xe, 0x19, 0x20, 0x22, 0x25, 0x8001, 0x4001, 0x3fff]);
+        match random.below(8) {
+            0 | 1 => pair.write(8, 2, key.swap_bytes().into()),
+            2 => {
+                let (offset, size) = random.of(&[(0x10, 4), (0x14, 4), (0x10, 8), (0x12, 2)]);
+                pair.read(offset, size, u64::MAX);
+            }
+            3 | 4 => {
+                // All commands, together and alone, some of no meaning; into memory, mostly.
+                let control = u32::from(key) << 16 | random.below(32) as u32 & !1;
+                let address = random.of(&[RAM + 0x100, RAM + 0x103, 0x40]);
+                let words = [control, random.below(48) as u32, 0, address as u32];
+                for (word, at) in words.iter().zip((RAM..).step_by(4)) {
+                    pair.qemu.write(at, 4, word.swap_bytes().into());
+                    space.store(at, 4, word.swap_bytes().into()).unwrap();
+                }
+                pair.done.push(format!("request {words:x?}"));
+                pair.write(0x10, 8, RAM.swap_bytes());
+                for at in (RAM..RAM + 0x140).step_by(8) {
+                    let (theirs, ours) = (pair.qemu.read(at, 8), space.load(at, 8).unwrap());
+                    if theirs != ours {
+                        pair.part(&format!("at {at:#x} QEMU has {theirs:#x}, we have {ours:#x}"));
+                    }
+                }
+            }
+            _ => {
+                pair.read(0, random.of(&[1, 2, 4, 8]), u64::MAX);
+            }
+        }
+    }
+}
+
+#[test]
+fn flash_does_as_qemus() {
+    let mut map = AddressSpace::build();
+    map.ram("array", 0, 0x200_0000).unwrap();
+    let space = map.finish().unwrap();
+    let wiring = Wiring { array: Array::new(&space, 0), ..Wiring::default() };
+    let Some(mut pair) = Pair::wired(0x2000_0000, PflashCfi01::default(), 0, wiring) else { return };
+    let mut random = Random(0xf1a5_4f1a_54f1_a54f);
+    for _ in 0..600 {
+        let block = 0x4_0000 * random.of(&[0, 1, 64, 127]);
+        let word = block + 4 * random.below(0x100);
+        // What is there stays, or loses bits.
+        let less = |pair: &mut Pair<PflashCfi01>, at: u64, random: &mut Random| {
+            pair.ours.with(|flash| flash.read(at, 4)).unwrap() & random.next()
+        };
+        match random.below(10) {
+            0 => {
+                pair.write(word, 4, 0x20_0020);
+                pair.write(word, 4, 0xd0_00d0);
+                pair.read(word, 4, u64::MAX);
+            }
+            1..4 => {
+                let value = less(&mut pair, word, &mut random);
+                pair.write(word, 4, random.of(&[0x40_0040, 0x10_0010]));
+                pair.write(word, 4, value);
+                pair.read(word, 4, u64::MAX);
+            }
+            4 | 5 => {
+                let count = 1 + random.below(8);
+                let values: Vec<u64> =
+                    (0..count).map(|i| less(&mut pair, word + 4 * i, &mut random)).collect();
+                pair.write(word, 4, 0xe8_00e8);
+                pair.read(word, 4, u64::MAX);
+                pair.write(word, 4, (count - 1) * 0x1_0001);
+                for (value, i) in values.into_iter().zip(0..) {
+                    pair.write(word + 4 * i, 4, value);
+                }
+                pair.write(word, 4, 0xd0_00d0);
+                pair.read(word, 4, u64::MAX);
+            }
+            6 => {
+                pair.write(block, 4, 0x98_0098);
+                for index in 0..0x60 {
+                    pair.read(4 * index, 4, u64::MAX);
+                }
+            }
+            7 => {
+                pair.write(block, 4, 0x90_0090);
+                for index in 0..3 {
+                    pair.read(4 * index, 4, u64::MAX);
+                }
+            }
+            8 => {
+                pair.write(block, 4, 0x70_0070);
+                pair.read(word, 4, !0x80_0080);
+                pair.write(block, 4, 0x50_0050);
+            }
+            _ => {
+                pair.write(word, 4, 0x60_0060);
+                pair.write(word, 4, 0xd0_00d0);
+                pair.read(word, 4, u64::MAX);
+            }
+        }
+        pair.write(block, 4, 0xff_00ff);
+        for _ in 0..4 {
+            let size = random.of(&[1, 2, 4, 8]);
+            let at = block + random.below(0x400 / u64::from(size)) * u64::from(size);
+            pair.read(at, size, u64::MAX);
+        }
     }
 }
