@@ -381,3 +381,102 @@ impl Device for PflashCfi01 {
         vec![("bank-width", Prop::Cells(vec![BANK as u32]))]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hartwright_device::{BlockInfo, Locked, Mmio, conforms};
+    use hartwright_mem::AddressSpace;
+    use std::sync::{Arc, Mutex, mpsc};
+
+    const LEN: u64 = 0x200_0000;
+
+    /// A chip with an array, and what its disk has if it is to have one.
+    fn flash(read_only: Option<bool>) -> (Arc<Locked<PflashCfi01>>, Arc<AddressSpace>, Arc<Mutex<Vec<u8>>>) {
+        let mut map = AddressSpace::build();
+        map.ram("array", 0, LEN).unwrap();
+        let space = map.finish().unwrap();
+        let disk = BlockPort::default();
+        let bytes = Arc::new(Mutex::new(vec![0xff; LEN as usize]));
+        bytes.lock().unwrap()[..4].copy_from_slice(b"boot");
+        if let Some(read_only) = read_only {
+            let (ring, rung) = mpsc::channel();
+            let info = BlockInfo {
+                bytes: LEN,
+                read_only,
+                logical_block_size: 512,
+                physical_block_size: 512,
+                write_cache: true,
+                discard: false,
+                serial: String::new(),
+            };
+            disk.connect(info, Arc::new(move || ring.send(()).unwrap_or_default()));
+            let (port, bytes) = (disk.clone(), bytes.clone());
+            std::thread::spawn(move || {
+                while rung.recv().is_ok() {
+                    let Some(request) = port.take_request() else { continue };
+                    let mut bytes = bytes.lock().unwrap();
+                    let reply = match request.op {
+                        BlockOp::Read { offset, len } => bytes[offset as usize..][..len as usize].to_vec(),
+                        BlockOp::Write { offset, data } => {
+                            bytes[offset as usize..][..data.len()].copy_from_slice(&data);
+                            vec![]
+                        }
+                        other => panic!("{other:?}"),
+                    };
+                    port.reply(request.tag, Ok(reply));
+                }
+            });
+        }
+        let flash = Locked::new(Box::new(PflashCfi01::default()));
+        flash.wire(Wiring { array: Array::new(&space, 0), block: disk, ..Wiring::default() }).unwrap();
+        (flash, space, bytes)
+    }
+
+    fn write(flash: &Locked<PflashCfi01>, words: &[u64]) {
+        words.iter().for_each(|word| flash.write(0, 4, *word).unwrap());
+    }
+
+    #[test]
+    fn it_conforms() {
+        flash(None).0.with(|device| conforms(device)).unwrap();
+    }
+
+    #[test]
+    fn what_is_written_is_on_the_disk() {
+        let (flash, space, disk) = flash(Some(false));
+        assert_eq!(flash.read(0, 4), Ok(u64::from(u32::from_le_bytes(*b"boot"))));
+        write(&flash, &[0x20, 0xd0, 0x40, 0x1234_5678]);
+        assert_eq!(
+            (flash.read(0, 4), disk.lock().unwrap()[..4].to_vec()),
+            (Ok(0x80_0080), vec![0x78, 0x56, 0x34, 0x12])
+        );
+        write(&flash, &[0xff]);
+        assert_eq!((flash.read(0, 8), space.load(0, 4)), (Ok(0xffff_ffff_1234_5678), Ok(0x1234_5678)));
+        write(&flash, &[0x40, 0xffff_0000, 0xff]);
+        assert_eq!(flash.read(0, 4), Ok(0x1234_0000), "programming only clears");
+    }
+
+    #[test]
+    fn a_disk_that_cannot_be_written_and_a_locked_block_say_so() {
+        let (flash, _, _) = flash(Some(true));
+        write(&flash, &[0x40, 0]);
+        assert_eq!(flash.read(0, 4), Ok(0x90_0090));
+        write(&flash, &[0x50, 0x20, 0xd0]);
+        assert_eq!(flash.read(0, 2), Ok(0xa0));
+        let (flash, ..) = self::flash(None);
+        write(&flash, &[0x60, 0x01, 0x20, 0xd0]);
+        assert_eq!(flash.read(0, 4), Ok(0xa2_00a2));
+        write(&flash, &[0x90]);
+        assert_eq!((flash.read(0, 4), flash.read(8, 4)), (Ok(0x89_0089), Ok(0x1_0001)));
+    }
+
+    #[test]
+    fn the_wrong_end_of_a_command_is_a_mistake_in_the_status() {
+        let (flash, ..) = flash(None);
+        write(&flash, &[0x20, 0x33]);
+        assert_eq!(flash.read(0, 4), Ok(0xb0_00b0));
+        write(&flash, &[0x50]);
+        assert_eq!(flash.read(0, 4), Ok(0));
+    }
+}
