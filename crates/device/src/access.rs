@@ -69,7 +69,24 @@ impl Part {
 ///
 /// # Errors
 /// The table forbids the width or alignment.
+#[inline]
 pub fn read<D: ?Sized + Device>(device: &mut D, offset: u64, size: u8) -> Result<u64, BusError> {
+    // Asked once, and before there is anything that the answer would have to be kept clear of.
+    if trace::is_on() { traced_read(device, offset, size) } else { reading::<D, false>(device, offset, size) }
+}
+
+#[cold]
+#[inline(never)]
+fn traced_read<D: ?Sized + Device>(device: &mut D, offset: u64, size: u8) -> Result<u64, BusError> {
+    reading::<D, true>(device, offset, size)
+}
+
+#[inline(always)]
+fn reading<D: ?Sized + Device, const TRACED: bool>(
+    device: &mut D,
+    offset: u64,
+    size: u8,
+) -> Result<u64, BusError> {
     let table = device.table();
     if !legal(device, table, offset, size, "illegal read")? {
         return Ok(0);
@@ -84,7 +101,7 @@ pub fn read<D: ?Sized + Device>(device: &mut D, offset: u64, size: u8) -> Result
             continue;
         };
         let whole = device.load(part.row, part.index);
-        if trace::is_on() {
+        if TRACED {
             trace::register(device, part.row, part.index, Way::Read, whole, part.bits());
         }
         let gone = whole & table.rows[part.row].read_clears & part.bits();
@@ -104,7 +121,32 @@ pub fn read<D: ?Sized + Device>(device: &mut D, offset: u64, size: u8) -> Result
 ///
 /// # Errors
 /// The table forbids the width or alignment.
+#[inline]
 pub fn write<D: ?Sized + Device>(device: &mut D, offset: u64, size: u8, value: u64) -> Result<(), BusError> {
+    match trace::is_on() {
+        true => traced_write(device, offset, size, value),
+        false => writing::<D, false>(device, offset, size, value),
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn traced_write<D: ?Sized + Device>(
+    device: &mut D,
+    offset: u64,
+    size: u8,
+    value: u64,
+) -> Result<(), BusError> {
+    writing::<D, true>(device, offset, size, value)
+}
+
+#[inline(always)]
+fn writing<D: ?Sized + Device, const TRACED: bool>(
+    device: &mut D,
+    offset: u64,
+    size: u8,
+    value: u64,
+) -> Result<(), BusError> {
     let table = device.table();
     if !legal(device, table, offset, size, "illegal write")? {
         return Ok(());
@@ -119,7 +161,7 @@ pub fn write<D: ?Sized + Device>(device: &mut D, offset: u64, size: u8, value: u
         };
         let register = &table.rows[part.row];
         let given = part.order(table, value >> (8 * done) & ones(part.lanes)) << part.shift;
-        if trace::is_on() {
+        if TRACED {
             trace::register(device, part.row, part.index, Way::Write, given, part.bits());
         }
         let whole = if part.lanes == register.width { given } else { merged(device, &part, register, given) };
