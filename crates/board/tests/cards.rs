@@ -108,7 +108,8 @@ fn a_file_says_cards_and_so_does_its_dump() {
     changed.card("other", "virtio-blk-device").bus("virtio1").drive("hd1");
     let problems = check(changed).err().unwrap();
     assert!(
-        problems.contains("Bus 'virtio1' is full") && problems.contains("drive 'hd1' has two users"),
+        problems.contains("Bus 'virtio1' is full")
+            && problems.contains("Drive 'hd1' is already in use by another device"),
         "{problems}"
     );
 }

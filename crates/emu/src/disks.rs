@@ -136,13 +136,16 @@ pub(crate) fn first_flash(config: &Config) -> bool {
     drives.any(|drive| drive.interface == Interface::Pflash && drive.index == 0 && drive.image.is_some())
 }
 
-/// Refuses a flash image for which the machine has no flash.
+/// Refuses a flash image for which the machine has no flash, and a device whose drive has no disk in it.
 pub(crate) fn refuse_homeless(config: &Config, spec: &MachineSpec) -> Result<(), Failure> {
     for planned in &config.disks {
         let name = format!("pflash{}", planned.drive.index);
         if planned.drive.interface == Interface::Pflash && spec.drives().all(|(drive, _)| drive != name) {
             let why = format!("machine type does not support if=pflash,bus=0,unit={}", planned.drive.index);
             return Err(Failure::of(&planned.option, why));
+        }
+        if planned.drive.image.is_none() && spec.drives().any(|(drive, _)| drive == planned.drive.id) {
+            return Err(Failure::of(&planned.option, "Device needs media, but drive is empty"));
         }
     }
     Ok(())

@@ -41,8 +41,12 @@ impl MachineSpec {
         }
         for (what, port) in self.ends() {
             let Some(first) = ports.insert((what, port), port) else { continue };
-            let message =
-                format!("{what} '{port}' has two users; the other is there{}", self.source.aside(first.at));
+            let other = self.source.aside(first.at);
+            let message = if what == PORT {
+                format!("{what} '{port}' has two users; the other is there{other}")
+            } else {
+                format!("Drive '{port}' is already in use by another device{other}")
+            };
             let advice = if what == PORT {
                 let free = (0..).map(|number| format!("serial{number}"));
                 let free = free.into_iter().find(|name| self.chardevs().all(|used| used != name));
