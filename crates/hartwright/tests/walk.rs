@@ -121,7 +121,7 @@ fn theirs(line: &str) -> Option<(Theirs, Vec<u8>)> {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    let (to, from) = (process.stdin.take()?, BufReader::new(process.stdout.take()?));
+    let (to, from) = (process.stdin.take().unwrap(), BufReader::new(process.stdout.take().unwrap()));
     Some((Theirs { process, to, from }, blob))
 }
 
