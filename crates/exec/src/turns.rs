@@ -7,7 +7,7 @@ use crate::{
     block::LONGEST,
     core::Ended,
     harts::{Reason, Request},
-    runner::{NAP, Runner},
+    runner::{Manner, NAP, Runner},
 };
 use hartwright_hart::Bell;
 use hartwright_ir::Width;
@@ -82,7 +82,6 @@ pub(crate) fn live<W: Width>(
         }
         let mut idle = true;
         for runner in runners.iter_mut().filter(|runner| runner.running) {
-            runner.core.hart.port().heed();
             idle &= !turn(runner, &mut count);
         }
         if idle && runners.iter().any(|runner| runner.running) {
@@ -102,42 +101,53 @@ fn answer<W: Width>(runners: &mut [Runner<'_, '_, W>], (number, request): (usize
 }
 
 /// Runs one hart for as long as it may go on, at most its turn; `false` if it may not run at all.
+///
+/// A ring does not end a turn: some come from outside, at any time, and whose turn it is must not follow from that.
 fn turn<W: Width>(runner: &mut Runner<'_, '_, W>, count: &mut Count) -> bool {
-    let Some(manner) = runner.ready() else { return false };
-    let (core, trace) = (runner.core, &runner.around.trace);
     let end = count.done.saturating_add(TURN);
-    loop {
-        if runner.breaks_here(manner) {
-            runner.stop(Reason::Breakpoint);
-            return true;
-        }
-        if count.is_due() {
-            count.ring();
-            // Whoever it was for looks up before its next block.
-            if core.hart.port().rung() {
-                return true;
-            }
-        }
-        let left = count.until_due().min(end - count.done);
-        let before = core.hart.instret();
-        let one = count.counts && (manner.careful || left < LONGEST as u64);
-        let ended = match one {
-            true => {
-                count.tell(1);
-                let ended = core.run_one(&mut runner.cache, trace);
-                core.note_overflow();
-                ended
-            }
-            false if manner.careful => core.run_carefully(&mut runner.cache, trace),
-            false => core.run_counted(&mut runner.cache, trace, |steps| count.tell(steps)),
-        };
-        // An instruction that traps is none that retires, but it takes its time.
-        let trapped = u64::from(ended == Ended::Trapped || ended == Ended::Called);
-        count.done += core.hart.instret().wrapping_sub(before) + trapped;
-        if !runner.goes_on(ended, manner) || count.done >= end {
-            return true;
+    let mut ran = false;
+    while runner.running && count.done < end {
+        runner.core.hart.port().heed();
+        let Some(manner) = runner.ready() else { break };
+        ran = true;
+        while count.done < end && step(runner, manner, count, end) {}
+    }
+    ran
+}
+
+/// Runs a block, or an instruction where a block would be too long; whether another may follow before a look at what
+/// changed.
+#[inline]
+fn step<W: Width>(runner: &mut Runner<'_, '_, W>, manner: Manner, count: &mut Count, end: u64) -> bool {
+    let (core, trace) = (runner.core, &runner.around.trace);
+    if runner.breaks_here(manner) {
+        runner.stop(Reason::Breakpoint);
+        return false;
+    }
+    if count.is_due() {
+        count.ring();
+        // Whoever it was for looks up before its next block.
+        if core.hart.port().rung() {
+            return false;
         }
     }
+    let left = count.until_due().min(end - count.done);
+    let before = core.hart.instret();
+    let one = count.counts && (manner.careful || left < LONGEST as u64);
+    let ended = match one {
+        true => {
+            count.tell(1);
+            let ended = core.run_one(&mut runner.cache, trace);
+            core.note_overflow();
+            ended
+        }
+        false if manner.careful => core.run_carefully(&mut runner.cache, trace),
+        false => core.run_counted(&mut runner.cache, trace, |steps| count.tell(steps)),
+    };
+    // An instruction that traps is none that retires, but it takes its time.
+    let trapped = u64::from(ended == Ended::Trapped || ended == Ended::Called);
+    count.done += core.hart.instret().wrapping_sub(before) + trapped;
+    runner.goes_on(ended, manner)
 }
 
 /// What the instructions of all harts add up to.
