@@ -391,8 +391,11 @@ mod tests {
 
     const LEN: u64 = 0x200_0000;
 
+    /// What a disk has.
+    type File = Arc<Mutex<Vec<u8>>>;
+
     /// A chip with an array, and what its disk has if it is to have one.
-    fn flash(read_only: Option<bool>) -> (Arc<Locked<PflashCfi01>>, Arc<AddressSpace>, Arc<Mutex<Vec<u8>>>) {
+    fn flash(read_only: Option<bool>) -> (Arc<Locked<PflashCfi01>>, Arc<AddressSpace>, File) {
         let mut map = AddressSpace::build();
         map.ram("array", 0, LEN).unwrap();
         let space = map.finish().unwrap();
