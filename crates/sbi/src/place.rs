@@ -12,7 +12,7 @@ use std::{
     mem,
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
 };
 
@@ -21,6 +21,8 @@ use std::{
 pub(crate) struct Place {
     port: OnceLock<Arc<Port>>,
     post: Mutex<Post>,
+    /// The hart runs, and nobody has had its post since it last looked.
+    quiet: AtomicBool,
     /// Of how many harts the fence that it called for is still awaited.
     owed: AtomicUsize,
 }
@@ -120,7 +122,10 @@ impl Place {
     }
 
     pub(crate) fn post(&self) -> MutexGuard<'_, Post> {
-        self.post.lock().unwrap_or_else(PoisonError::into_inner)
+        let post = self.post.lock().unwrap_or_else(PoisonError::into_inner);
+        // While the lock is held, so that no look in between is lost.
+        self.quiet.store(false, Ordering::Release);
+        post
     }
 
     fn ring(&self) {
@@ -187,6 +192,10 @@ pub(crate) fn heed(
     begin: impl FnOnce(&mut dyn Inspect, Entry),
 ) -> bool {
     let place = &places[number];
+    // Most looks are for the hart's own sake: it wrote `sstatus`, say.
+    if place.quiet.load(Ordering::Acquire) && place.owed.load(Ordering::Acquire) == 0 {
+        return true;
+    }
     let mut post = place.post();
     mem::take(&mut post.flush).run(hart);
     if mem::take(&mut post.refetch) {
@@ -210,6 +219,7 @@ pub(crate) fn heed(
     }
     post.running = post.state == State::Started && place.owed.load(Ordering::Acquire) == 0;
     let (running, waiting) = (post.running, mem::take(&mut post.waiting));
+    place.quiet.store(running, Ordering::Release);
     drop(post);
     release(places, &waiting);
     running
