@@ -76,12 +76,15 @@ pub struct ChardevInfo {
 /// What is known of a host end outside the thread that serves it.
 #[derive(Debug)]
 pub(crate) struct Shown {
-    pub(crate) filename: String,
+    pub(crate) filename: Filename,
     /// It is behind a mux, and this is its own name.
     pub(crate) base: Option<String>,
     pub(crate) frontend_open: bool,
     pub(crate) ring: Option<Ring>,
 }
+
+/// What it is and whether it is connected, as its thread last said.
+pub(crate) type Filename = Arc<Mutex<String>>;
 
 /// By the name that frontends use.
 pub(crate) type Known = Arc<Mutex<BTreeMap<String, Shown>>>;
@@ -127,14 +130,15 @@ impl Backends {
         let log = spec.log.as_ref().map(crate::drivers::file::create).transpose()?;
         let label = spec.mux.as_ref().unwrap_or(&spec.id);
         let end = spec.kind.open(&Opening { label, program: &self.settings.program, tell })?;
+        let filename = Filename::new(Mutex::new(end.filename()));
         let shown = Shown {
-            filename: end.filename(),
+            filename: filename.clone(),
             base: spec.mux.clone(),
             frontend_open: false,
             ring: end.ring(),
         };
         self.ends.lock().insert(spec.id.clone(), shown);
-        self.ends.send(Command::Add { id: spec.id.clone(), mux: spec.mux.is_some(), end, log });
+        self.ends.send(Command::Add { id: spec.id.clone(), mux: spec.mux.is_some(), end, log, filename });
         Ok(())
     }
 
@@ -208,15 +212,16 @@ impl Ends {
     pub fn infos(&self) -> Vec<ChardevInfo> {
         let mut infos = Vec::new();
         for (id, Shown { filename, base, frontend_open, .. }) in &*self.lock() {
+            let filename = filename.lock().unwrap_or_else(PoisonError::into_inner);
             let info = |id: &str, filename: &str, frontend_open| ChardevInfo {
                 id: id.into(),
                 filename: filename.into(),
                 frontend_open,
             };
             match base {
-                None => infos.push(info(id, filename, *frontend_open)),
+                None => infos.push(info(id, &filename, *frontend_open)),
                 // The mux is the frontend of what is behind it.
-                Some(base) => infos.extend([info(id, "mux", *frontend_open), info(base, filename, true)]),
+                Some(base) => infos.extend([info(id, "mux", *frontend_open), info(base, &filename, true)]),
             }
         }
         infos.sort_by(|a, b| a.id.cmp(&b.id));

@@ -1,12 +1,16 @@
 //! One host end at work: bytes go between its driver and its frontends, and a copy of the output to its log.
 
-use std::{collections::VecDeque, io, sync::Arc};
+use std::{
+    collections::VecDeque,
+    io,
+    sync::{Arc, PoisonError},
+};
 
 use hartwright_device::CharPort;
 use hartwright_event::{Event, Key};
 
 use crate::{
-    backends::Notice,
+    backends::{Filename, Notice},
     channel::Channel,
     drivers::{Desk, HostEnd, Input, Ready, Sent},
     front::{self, Front, Role},
@@ -24,8 +28,8 @@ pub(crate) struct Chardev {
     blocked: bool,
     /// What the frontends were told.
     connected: bool,
-    /// What was last shown.
-    filename: String,
+    /// What others are shown.
+    filename: Filename,
 }
 
 /// How much output is gathered for one write, in bytes.
@@ -38,8 +42,13 @@ const ROUNDS: usize = 16;
 const PIECE: usize = 4096;
 
 impl Chardev {
-    pub(crate) fn new(end: Box<dyn HostEnd>, front: Front, log: Option<Channel>, key: Key) -> Self {
-        let filename = end.filename();
+    pub(crate) fn new(
+        end: Box<dyn HostEnd>,
+        front: Front,
+        log: Option<Channel>,
+        filename: Filename,
+        key: Key,
+    ) -> Self {
         Chardev { front, key, end, log, out: VecDeque::new(), blocked: false, connected: false, filename }
     }
 
@@ -85,17 +94,13 @@ impl Chardev {
         while self.end.has_more() && self.receive(desk) {}
         let sent = self.send(desk);
         self.tell_connected();
+        self.show();
         self.end.want(self.front.room() > 0, self.blocked, desk);
         sent
     }
 
-    /// What to show now, if that is something else than before.
-    pub(crate) fn news(&mut self) -> Option<String> {
-        let now = self.end.filename();
-        (now != self.filename).then(|| {
-            self.filename = now.clone();
-            now
-        })
+    fn show(&self) {
+        *self.filename.lock().unwrap_or_else(PoisonError::into_inner) = self.end.filename();
     }
 
     /// Has the host got everything that the frontends wrote?
@@ -112,6 +117,8 @@ impl Chardev {
         if std::mem::replace(&mut self.connected, connected) != connected {
             self.blocked = false;
             self.out.clear();
+            // Who hears that it is connected may look with whom.
+            self.show();
             self.front.set_connected(connected);
         }
     }

@@ -13,7 +13,7 @@ use hartwright_device::CharPort;
 use hartwright_event::{Event, Key, Loop};
 
 use crate::{
-    backends::{Known, Notice, Settings},
+    backends::{Filename, Known, Notice, Settings},
     channel::Channel,
     chardev::Chardev,
     drivers::{Desk, HostEnd},
@@ -23,7 +23,7 @@ use crate::{
 /// What others ask of the thread.
 #[derive(Debug)]
 pub(crate) enum Command {
-    Add { id: String, mux: bool, end: Box<dyn HostEnd>, log: Option<Channel> },
+    Add { id: String, mux: bool, end: Box<dyn HostEnd>, log: Option<Channel>, filename: Filename },
     Attach { id: String, port: CharPort, role: Role, done: Sender<bool> },
     Break { id: String },
     Hold(bool),
@@ -92,10 +92,10 @@ impl Worker {
 
     fn obey(&mut self, command: Command) {
         match command {
-            Command::Add { id, mux, end, log } => {
+            Command::Add { id, mux, end, log, filename } => {
                 let mut front = Front::new(mux, self.settings.escape, &self.settings.program);
                 front.hold(self.held);
-                let chardev = Chardev::new(end, front, log, self.events.key());
+                let chardev = Chardev::new(end, front, log, filename, self.events.key());
                 self.chardevs.insert(id.clone(), chardev);
                 self.with(&id, Chardev::start);
             }
@@ -135,18 +135,7 @@ impl Worker {
 
     /// Moves what can be moved at one host end, and asks for what it waits for.
     fn pump(&mut self, id: &str) -> usize {
-        let Some((moved, filename)) = self.with(id, |chardev, desk| {
-            let moved = chardev.pump(desk);
-            (moved, chardev.news())
-        }) else {
-            return 0;
-        };
-        if let Some(filename) = filename
-            && let Some(shown) = self.known.lock().unwrap_or_else(PoisonError::into_inner).get_mut(id)
-        {
-            shown.filename = filename;
-        }
-        moved
+        self.with(id, Chardev::pump).unwrap_or(0)
     }
 
     fn flush(&mut self) -> usize {

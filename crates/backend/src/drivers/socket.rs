@@ -305,6 +305,8 @@ impl Stream {
             desk.events.timer(desk.key, Instant::now() + HANDSHAKE);
         }
         client.go_on();
+        // What it sent before it was accepted may be no handshake.
+        self.part_if_over(desk);
     }
 
     /// The far side has gone.
