@@ -253,12 +253,13 @@ fn datagrams_go_both_ways_and_what_nobody_hears_is_lost() {
     far.send_to(&[], machine).unwrap();
     far.send_to(&large, machine).unwrap();
     bench.takes(&large);
-    bench.puts(&large);
-    let mut count = 0;
-    while count < large.len() {
-        let (more, _) = far.recv_from(&mut bytes).unwrap();
-        assert!(more <= 1400);
-        count += more;
+    // As many datagrams as a byte each would be fit into the host's buffer, so none is lost.
+    for chunk in large.chunks(100) {
+        bench.puts(chunk);
+        let mut count = 0;
+        while count < chunk.len() {
+            count += far.recv_from(&mut bytes).unwrap().0;
+        }
     }
     let place = far.local_addr().unwrap();
     drop(far);
