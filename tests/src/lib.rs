@@ -13,6 +13,7 @@
 
 mod console;
 mod launch;
+pub mod litmus;
 mod machine;
 mod scratch;
 

@@ -11,6 +11,7 @@ pub mod guests;
 pub mod initramfs;
 pub mod install;
 pub mod kallsyms;
+pub mod litmus;
 pub mod manifest;
 pub mod mutants;
 pub mod peers;

@@ -3,7 +3,7 @@
 
 use anyhow::{Result, bail};
 use std::{path::Path, process::ExitCode};
-use xtask::{bench, fuzz, guests, install, mutants, suites};
+use xtask::{bench, fuzz, guests, install, litmus, mutants, suites};
 
 /// One thing that `cargo xtask` can do.
 struct Chore {
@@ -21,6 +21,7 @@ const CHORES: &[Chore] = &[
     Chore { name: "test",    usage: "[--full] [SUITE...]",       about: "check everything; ends with the totals",         more: || Ok(suites::list()),      run: test },
     Chore { name: "ci",      usage: "",                          about: "what CI runs: every suite of `test`",            more: || Ok(suites::list()),      run: ci },
     Chore { name: "docs",    usage: "",                          about: "write docs/devices from the devices' tables",     more: || Ok(String::new()),       run: docs },
+    Chore { name: "litmus",  usage: "",                          about: "write tests/litmus.txt by diy7 and herd7",        more: || Ok(String::new()),       run: make_litmus },
     Chore { name: "install", usage: "--prefix DIR",              about: "build, and install below DIR",                   more: || Ok(String::new()),       run: install },
     Chore { name: "mutants", usage: "[WORD...]",                 about: "make mistakes on purpose: does a test notice",   more: || Ok(String::new()),       run: mutants },
     Chore { name: "fuzz",    usage: "[--minutes N] [TARGET...]", about: "give targets any bytes, for so long each",         more: fuzz::list,                 run: fuzz },
@@ -97,6 +98,16 @@ fn docs(words: &[String]) -> Result<bool> {
     }
     let test = ["test", "--quiet", "-p", "hartwright-devices", "--test", "reference"];
     Ok(xtask::cargo().args(test).env("HARTWRIGHT_BLESS", "1").status()?.success())
+}
+
+fn make_litmus(words: &[String]) -> Result<bool> {
+    if let [word, ..] = words {
+        bail!("litmus takes no arguments, such as {word}");
+    }
+    let text = litmus::generate()?;
+    std::fs::write(litmus::file(), &text)?;
+    println!("{}: {} tests", litmus::file().display(), text.matches("\nexists ").count());
+    Ok(true)
 }
 
 fn install(words: &[String]) -> Result<bool> {

@@ -1,6 +1,6 @@
 //! `cargo xtask test`: everything that must hold, suite after suite, with time and counts.
 
-use crate::{battery, cargo, debian, examples, fuzz, guests, mutants, programs, target, workspace};
+use crate::{battery, cargo, debian, examples, fuzz, guests, litmus, mutants, programs, target, workspace};
 use anyhow::{Context, Result, bail, ensure};
 use std::{
     fs,
@@ -46,6 +46,7 @@ const SUITES: &[Suite] = &[
     Suite { name: "deny",     about: "licences, bans and sources of what we depend on",          full: false, run: deny },
     Suite { name: "mutants",  about: "mistakes made on purpose: is each noticed by a test",        full: true,  run: run_mutants },
     Suite { name: "fuzz",     about: "a minute of any bytes for each fuzz target",                  full: true,  run: run_fuzz },
+    Suite { name: "litmus",   about: "diy7 and herd7 still make of the litmus tests what is committed", full: true, run: run_litmus },
     Suite { name: "peer",     about: "the whole-machine tests against QEMU: are the tests true", full: true,  run: peer },
 ];
 
@@ -205,6 +206,10 @@ fn run_fuzz(_: bool) -> Result<Count> {
     let failed = tallies.iter().filter(|tally| !tally.holds()).count();
     print!("\n{}", fuzz::table(&tallies));
     Ok(Count { passed: tallies.len() - failed, failed, note: fuzz::totals(&tallies) })
+}
+
+fn run_litmus(_: bool) -> Result<Count> {
+    Ok(Count::one(fs::read_to_string(litmus::file())? == litmus::generate()?))
 }
 
 fn doctests(_: bool) -> Result<Count> {
