@@ -79,6 +79,30 @@ impl<'a> Buses<'a> {
         }
     }
 
+    /// Where a card of type `class` could be, for who wants it where it cannot.
+    fn advice(&self, class: &Class, registry: &Registry) -> String {
+        let Some(kind) = class.bus.filter(|_| is_card(class)) else {
+            return format!("a {} has an address, and goes on no bus: [[device]]", class.name);
+        };
+        let free = self.seats().into_iter().filter(|seat| seat.bus.kind == kind && seat.bus.room);
+        let free: Vec<String> = free.map(|seat| format!("'{}'", seat.names[0])).collect();
+        if !free.is_empty() {
+            return format!("there is room on {}", free.join(", "));
+        }
+        let new = |class: &Class| registry.create::<dyn Device>(class.name, &Globals::new(), []).ok();
+        let has = |class: &&'static Class| {
+            new(class).and_then(|device| device.bus()).is_some_and(|bus| bus.kind == kind)
+        };
+        let types: Vec<&str> = registry.classes().filter(has).map(|class| class.name).collect();
+        match &types[..] {
+            [] => format!("no card of this machine has a '{kind}' with room"),
+            types => format!(
+                "no device of this machine has a '{kind}' with room; one more would: {}",
+                types.join(", ")
+            ),
+        }
+    }
+
     /// Makes the card that `spec` describes on the bus `seat`; what is wrong with it comes with its place.
     pub(crate) fn plug(
         &mut self,
@@ -158,19 +182,24 @@ impl MachineSpec {
         let names = self.devices.iter().map(|row| row.name.as_str());
         let mut buses = Buses { devices: names.zip(std::mem::take(devices)).collect(), cards: vec![] };
         for spec in &self.cards {
-            let at = |at: crate::At| at.or(spec.name.at);
-            let plugged = registry
-                .class(&spec.class)
-                .map_err(|error| Box::new((spec.class.at, error)))
-                .and_then(|class| {
-                    let bus = spec.bus.as_ref();
-                    let seat = buses.find(class, bus.map(|bus| bus.as_str()));
-                    let seat = seat.map_err(|error| Box::new((bus.and_then(|bus| bus.at), error)))?;
-                    buses.plug(spec, &seat, registry, globals)
-                });
-            if let Err(misfit) = plugged {
-                let (place, error) = *misfit;
-                problems.push(self.source.problem(at(place), error.to_string()).hint(error.hint()));
+            let misfit = |at: crate::At, error: &Error| self.misfit(at.or(spec.name.at), error);
+            let class = match registry.class(&spec.class) {
+                Ok(class) => class,
+                Err(error) => {
+                    problems.push(misfit(spec.class.at, &error));
+                    continue;
+                }
+            };
+            let bus = spec.bus.as_ref();
+            match buses.find(class, bus.map(|bus| bus.as_str())) {
+                Ok(seat) => {
+                    let plugged = buses.plug(spec, &seat, registry, globals);
+                    problems.extend(plugged.err().map(|wrong| misfit(wrong.0, &wrong.1)));
+                }
+                Err(error) => {
+                    let at = bus.map_or(spec.class.at, |bus| bus.at);
+                    problems.push(misfit(at, &error).or_advise(Some(buses.advice(class, registry))));
+                }
             }
         }
         let Buses { devices: all, cards } = buses;

@@ -1,8 +1,12 @@
 //! Finds what makes no sense in a specification, and says where, as a compiler does.
 
 use crate::{
-    Device, End, MachineSpec, Problem, Said, boards::unknown_cpu, cards::Path, reset::Reset,
-    source::first_is_to_blame, write::hex,
+    Device, End, MachineSpec, Problem, Said,
+    boards::unknown_cpu,
+    cards::{Path, is_card},
+    reset::Reset,
+    source::first_is_to_blame,
+    write::hex,
 };
 use hartwright_device as device;
 use hartwright_device::Output;
@@ -284,36 +288,39 @@ impl MachineSpec {
         registry: &Registry,
         globals: &Globals,
     ) -> Result<Box<dyn device::Device>, Vec<Problem>> {
-        let problem = |at, error: &Error| match error {
-            Error::UnknownType { name, near } => {
-                let message = format!("no device type '{name}' is linked in");
-                self.source.problem(at, message).hint(Some(unlinked_advice(near.as_deref())))
-            }
-            _ => self.source.problem(at, error.to_string()).hint(error.hint()),
-        };
-        let mut device = registry
-            .create::<dyn device::Device>(&spec.class, globals, [])
-            .map_err(|error| vec![problem(spec.class.at, &error)])?;
+        let mut device =
+            registry.create::<dyn device::Device>(&spec.class, globals, []).map_err(|error| {
+                let card = registry.class(&spec.class).is_ok_and(is_card);
+                vec![match error {
+                    Error::NotCreatable(name) if card => {
+                        let message =
+                            format!("a {name} is a card: it goes on a bus, and has no address of its own");
+                        self.source.problem(spec.class.at, message).advise("[[card]], with a name and a type")
+                    }
+                    error => self.misfit(spec.class.at, &error),
+                }]
+            })?;
         let mut problems = vec![];
         for (name, value) in BY_HARTS {
             if device.class().property(name).is_ok() {
                 // At most 512 where nothing else is wrong, and a text of more would be of no use.
                 let given = value((*self.cpu.harts).min(512));
-                problems
-                    .extend(device.give(name, &given).err().map(|error| problem(self.cpu.harts.at, &error)));
+                problems.extend(
+                    device.give(name, &given).err().map(|error| self.misfit(self.cpu.harts.at, &error)),
+                );
             }
         }
         for (name, end) in [(PORT, &spec.chardev), (DISK, &spec.drive)] {
             let Some(end) = end else { continue };
             let given = end.value.clone().into();
-            problems.extend(device.give(name, &given).err().map(|error| problem(end.at, &error)));
+            problems.extend(device.give(name, &given).err().map(|error| self.misfit(end.at, &error)));
         }
         for (name, value) in &spec.properties {
             if let Err(error) = device.give(name, value) {
                 let unknown = matches!(error, Error::UnknownProperty { .. });
                 let at = if unknown { name.at } else { value.at };
                 let about = properties_advice(device.class(), name);
-                problems.push(problem(at, &error).or_advise(about));
+                problems.push(self.misfit(at, &error).or_advise(about));
             }
         }
         if problems.is_empty() && device.size() > *spec.size {
@@ -327,6 +334,18 @@ impl MachineSpec {
             problems.push(self.source.problem(spec.size.at, message).advise(advice));
         }
         if problems.is_empty() { Ok(device) } else { Err(problems) }
+    }
+
+    /// What `error` says of a device or card, at `at`.
+    pub(crate) fn misfit(&self, at: crate::At, error: &Error) -> Problem {
+        if let Error::UnknownType { name, near } = error {
+            let message = format!("no device type '{name}' is linked in");
+            return self.source.problem(at, message).advise(unlinked_advice(near.as_deref()));
+        }
+        let said = error.to_string();
+        // What comes on a line of its own is advice.
+        let (message, more) = said.split_once('\n').map_or((&*said, None), |(said, more)| (said, Some(more)));
+        self.source.problem(at, message).hint(error.hint().or_else(|| more.map(str::to_owned)))
     }
 }
 

@@ -42,8 +42,11 @@ pub type Open<'a> = &'a dyn Fn(&str) -> Result<String, String>;
 /// It cannot be read, is too large, or no text; without the path.
 pub(crate) fn open(path: &str) -> Result<String, String> {
     let bytes = hartwright_loader::read(Path::new(path), LARGEST).map_err(|why| why.to_string())?;
-    String::from_utf8(bytes)
-        .map_err(|why| format!("it is no UTF-8 text at byte 0x{:x}", why.utf8_error().valid_up_to()))
+    String::from_utf8(bytes).map_err(|why| {
+        let before = &why.as_bytes()[..why.utf8_error().valid_up_to()];
+        let line = before.split(|byte| *byte == b'\n').count();
+        format!("line {line} is no UTF-8 text, in which a machine file is to be saved")
+    })
 }
 
 /// A file, parsed.

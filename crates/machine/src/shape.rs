@@ -252,6 +252,15 @@ impl Form {
         })
     }
 
+    /// A value for who has none of the key's own; empty if that depends on the key.
+    pub(crate) fn example(self) -> &'static str {
+        match self {
+            Form::Line | Form::LineOrNot => "\"plic:10\"",
+            Form::Switch => "true",
+            _ => "",
+        }
+    }
+
     /// What a value should be, in words.
     pub(crate) fn expects(self) -> String {
         match self {

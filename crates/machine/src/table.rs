@@ -148,12 +148,13 @@ impl<'a> Table<'a> {
 
     fn fault(&self, at: At, key: &str, form: Form, found: &str) {
         let article = if found.starts_with(['a', 'i']) { "an" } else { "a" };
-        self.misfit(at, key, &form.expects(), &format!("{article} {found}"));
+        self.misfit(at, key, form, &form.expects(), &format!("{article} {found}"));
     }
 
-    fn misfit(&self, at: At, key: &str, expects: &str, found: &str) {
-        let example = self.shape.key(key).map(|key| key.example).filter(|example| !example.is_empty());
-        let advice = example.map(|example| format!("{key} = {example}"));
+    fn misfit(&self, at: At, key: &str, form: Form, expects: &str, found: &str) {
+        // A row whose name the user chose is no key.
+        let example = self.shape.key(key).map_or(form.example(), |key| key.example);
+        let advice = (!example.is_empty()).then(|| format!("{key} = {example}"));
         self.reading.fault(at, format!("'{key}' expects {expects}; this is {found}"), advice);
     }
 
@@ -200,7 +201,7 @@ impl<'a> Table<'a> {
         match form.read(given) {
             Ok(value) => Some(Said { value, at }),
             Err(expects) => {
-                self.misfit(at, key, &expects, &found);
+                self.misfit(at, key, form, &expects, &found);
                 None
             }
         }
