@@ -4,13 +4,12 @@
 //! The worst case is a driver that polls: nothing but accesses. For an ordinary one, accesses of a boot of Debian's
 //! kernel are counted by tracing them all, and are set against what its instructions cost.
 
-use super::hartwright;
 use crate::{cache::Cache, cargo, debian, target};
 use anyhow::{Context, Result, ensure};
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::Command,
 };
 
 const PACKAGES: &[(&str, &str)] = &[("valgrind", "valgrind")];
@@ -45,25 +44,31 @@ pub(super) fn run(_: usize) -> Result<()> {
 
 /// Host instructions of the polling loop, built with `feature`.
 fn polls(feature: Option<&str>) -> Result<f64> {
-    let folder = target().join("bench/trace").join(feature.unwrap_or("traced"));
+    // Among all else that is built: the two have most of what is below them in common with the program.
     let mut build = cargo();
     build.args(["build", "--release", "--package", "hartwright-devices", "--example", "uart_loop"]);
-    build.arg("--target-dir").arg(&folder);
     if let Some(feature) = feature {
         build.args(["--features", feature]);
     }
     ensure!(build.status().context("cannot start cargo")?.success(), "uart_loop does not build");
-    callgrind(&folder.join("release/examples/uart_loop"), &folder)
+    callgrind(&target().join("release/examples/uart_loop"))
 }
 
-fn callgrind(program: &Path, folder: &Path) -> Result<f64> {
-    let out: PathBuf = folder.join("callgrind.out");
+fn callgrind(program: &Path) -> Result<f64> {
+    let out = folder()?.join("callgrind.out");
     let mut command = Command::new("valgrind");
     command.arg("--tool=callgrind").arg(format!("--callgrind-out-file={}", out.display())).arg(program);
     let ended = command.output().context("cannot start valgrind")?;
     ensure!(ended.status.success(), "{command:?}: {}", String::from_utf8_lossy(&ended.stderr));
     let text = fs::read_to_string(&out)?;
     total(&text).with_context(|| format!("{} has no total", out.display()))
+}
+
+/// Where what is written on the way goes.
+fn folder() -> Result<PathBuf> {
+    let folder = target().join("bench/trace");
+    fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
+    Ok(folder)
 }
 
 /// The total of a file that callgrind wrote.
@@ -75,19 +80,12 @@ fn total(text: &str) -> Option<f64> {
 /// Accesses and changes of lines until Debian's kernel has run its first program, and its instructions.
 fn boot() -> Result<(usize, f64)> {
     let cache = Cache::of_user()?;
-    let traced = target().join("bench/trace/events");
-    let mut command = Command::new(hartwright());
-    command.args(["-machine", "param", "-m", "512M", "-display", "none", "-serial", "null", "-bios"]);
-    command.arg(cache.file("opensbi-1.6", "fw_dynamic.bin")?);
-    command.arg("-kernel").arg(cache.file("linux", "vmlinux")?);
-    command.arg("-initrd").arg(cache.file("busybox", "initrd.gz")?);
-    command.args(["-append", "rdinit=/bin/busybox -- poweroff -f", "-trace"]);
-    command.arg(format!("enable=*,file={}", traced.display())).stdin(Stdio::null());
-    let ended = command.output().context("cannot start hartwright")?;
-    ensure!(ended.status.success(), "{command:?}: {}", String::from_utf8_lossy(&ended.stderr));
-    let events = fs::read(&traced)?.iter().filter(|byte| **byte == b'\n').count();
     let firmware = cache.file("opensbi-1.6", "fw_dynamic.bin")?;
-    Ok((events, super::sbi::count(&cache, firmware.as_os_str(), 1)? as f64))
+    let traced = folder()?.join("events");
+    let events = format!("enable=*,file={}", traced.display());
+    let instructions = super::sbi::count(&cache, firmware.as_os_str(), 1, &["-trace", &events])?;
+    let events = fs::read(&traced)?.iter().filter(|byte| **byte == b'\n').count();
+    Ok((events, instructions as f64))
 }
 
 #[cfg(test)]
