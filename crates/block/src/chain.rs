@@ -1,11 +1,12 @@
 //! Opening an image: its file, under QEMU's locks, its format, its tables looked at, and what it is built on.
 
 use crate::{
-    check::check,
+    check::{Report, check},
     header::Header,
     image::{Image, Manner, SECTOR},
     lock::{Rights, lock},
     lossy::Lossy,
+    ordered::Ordered,
 };
 use hartwright_backend::opts::Refusal;
 use imago::{
@@ -132,7 +133,7 @@ pub struct Opened {
 /// One sentence, in QEMU's words where it has some.
 pub fn open(node: &Node, manner: Manner) -> Result<Opened, Refusal> {
     let mut warnings = vec![];
-    let Layer { format, access, file, lossy, backing, depth } = layer(node, manner.read_only, 0)?;
+    let Layer { format, access, file, lossy, tables, backing, depth } = layer(node, manner, 0)?;
     let guessed = node.format.is_none() && format == Format::Raw && !manner.read_only;
     if guessed {
         warnings.push(format!(
@@ -142,7 +143,7 @@ pub fn open(node: &Node, manner: Manner) -> Result<Opened, Refusal> {
             node.path
         ));
     }
-    let image = Image::new(access, file, lossy, Manner { guarded: guessed, ..manner });
+    let image = Image::new(access, file, lossy, tables, Manner { guarded: guessed, ..manner });
     Ok(Opened { image, format, backing, depth, warnings })
 }
 
@@ -168,7 +169,8 @@ pub fn open_overlay(node: &Node, manner: Manner) -> Result<Opened, Refusal> {
         Ok(FormatAccess::new(open.open(DenyImplicitOpenGate::default())?))
     })();
     let access = access.map_err(|error: io::Error| failed(crate::reason(&error)))?;
-    base.image = Image::new(access, file, None, Manner { read_only: false, no_flush: true, ..manner });
+    // Nobody sees it after a kill, so in what order it is written is all the same.
+    base.image = Image::new(access, file, None, None, Manner { read_only: false, no_flush: true, ..manner });
     let backing = Some(node.path.clone());
     Ok(Opened { format: Format::Qcow2, backing, depth: base.depth + 1, ..base })
 }
@@ -179,6 +181,7 @@ struct Layer {
     access: FormatAccess<Storage>,
     file: File,
     lossy: Option<Lossy>,
+    tables: Option<Ordered>,
     /// The path of the next one.
     backing: Option<String>,
     /// How many there are from here on.
@@ -186,7 +189,8 @@ struct Layer {
 }
 
 /// Opens one image and those below it.
-fn layer(node: &Node, read_only: bool, depth: usize) -> Result<Layer, Refusal> {
+fn layer(node: &Node, manner: Manner, depth: usize) -> Result<Layer, Refusal> {
+    let read_only = manner.read_only;
     if depth > DEEPEST {
         return Err(Refusal::new(format!(
             "'{}': more than {DEEPEST} backing files, or a circle of them",
@@ -228,21 +232,43 @@ fn layer(node: &Node, read_only: bool, depth: usize) -> Result<Layer, Refusal> {
         Format::Raw => {
             let raw = Raw::builder(storage).write(!read_only).open(DenyImplicitOpenGate::default());
             let access = FormatAccess::new(raw.map_err(|error| failed(&error))?);
-            Ok(Layer { format, access, file, lossy, backing: None, depth: 1 })
+            Ok(Layer { format, access, file, lossy, tables: None, backing: None, depth: 1 })
         }
         Format::Qcow2 => {
-            let header = trusted(node, &plain, read_only)?;
+            let (header, report) = trusted(node, &plain, read_only)?;
             let next = below(node, &header)?;
-            let below = next.as_ref().map(|next| layer(next, true, depth + 1));
+            let below =
+                next.as_ref().map(|next| layer(next, Manner { read_only: true, ..manner }, depth + 1));
             let below = below.transpose().map_err(|refusal| Refusal {
                 message: format!("Could not open backing file: {}", refusal.message),
                 hint: refusal.hint,
             })?;
             let (below, depth) = below.map_or((None, 0), |below| (Some(below.access), below.depth));
-            let qcow2 = Qcow2::<Storage>::builder(storage).write(!read_only).backing(below).data_file(None);
-            let qcow2 = qcow2.open(DenyImplicitOpenGate::default()).map_err(|error| failed(&error))?;
             let backing = next.map(|next| next.path);
-            Ok(Layer { format, access: FormatAccess::new(qcow2), file, lossy, backing, depth: depth + 1 })
+            let length = crate::length(&plain).map_err(|error| failed(&error))?;
+            let ordered = !read_only && !manner.resizes && Ordered::suits(&header, &report, length);
+            let tables = ordered.then(|| {
+                // Tables come in one by one, and not as the disk under them wants it.
+                let buffered = match node.direct && lossy.is_none() {
+                    true => open_file(path, false, false)?,
+                    false => file.try_clone()?,
+                };
+                Ordered::new(buffered, header, &report)
+            });
+            let tables = tables.transpose().map_err(|error| failed(&error))?;
+            let qcow2 = (|| {
+                let (tables, data) = match &tables {
+                    Some(tables) => {
+                        let options = StorageOpenOptions::new().write(true);
+                        (Storage::from_open_file(tables.memory()?, options)?, Some(storage))
+                    }
+                    None => (storage, None),
+                };
+                let builder = Qcow2::<Storage>::builder(tables).write(!read_only);
+                builder.backing(below).data_file(data).open(DenyImplicitOpenGate::default())
+            })();
+            let access = FormatAccess::new(qcow2.map_err(|error| failed(&error))?);
+            Ok(Layer { format, access, file, lossy, tables, backing, depth: depth + 1 })
         }
         Format::Foreign(name) => {
             let message = format!("'{}' is an image in format {name}: not yet in hartwright", node.path);
@@ -251,8 +277,8 @@ fn layer(node: &Node, read_only: bool, depth: usize) -> Result<Layer, Refusal> {
     }
 }
 
-/// The header, after a look at all that it leads to.
-fn trusted(node: &Node, plain: &File, read_only: bool) -> Result<Header, Refusal> {
+/// The header, after a look at all that it leads to, and what was found.
+fn trusted(node: &Node, plain: &File, read_only: bool) -> Result<(Header, Report), Refusal> {
     let refuse = |why: String| Refusal::new(format!("Could not open '{}': {why}", node.path));
     let header = Header::read(plain).map_err(|why| match &*why {
         "Image is not in qcow2 format" => Refusal::new(why),
@@ -267,7 +293,7 @@ fn trusted(node: &Node, plain: &File, read_only: bool) -> Result<Header, Refusal
         let help = format!("qemu-img check -r all {} repairs what can be repaired", node.path);
         return Err(refuse(message).hint(help));
     }
-    Ok(header)
+    Ok((header, report))
 }
 
 /// What the image is built on, if on anything.

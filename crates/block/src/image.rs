@@ -2,9 +2,9 @@
 //!
 //! What a reply to a write and to a flush means with each cache mode is the table in `docs/disks.md`.
 
-use crate::{chain::Format, lossy::Lossy};
+use crate::{chain::Format, lossy::Lossy, ordered::Ordered};
 use hartwright_device::{BlockError, BlockInfo, BlockOp};
-use imago::{FormatAccess, file::File as Storage, format::PreallocateMode};
+use imago::{FormatAccess, ShallowMapping, file::File as Storage, format::PreallocateMode};
 use std::{
     fmt,
     fs::File,
@@ -33,6 +33,8 @@ pub struct Manner {
     pub zeroes_unmap: bool,
     /// The format was guessed: a write must not make the first sector look like another format.
     pub guarded: bool,
+    /// Its size may be changed, and nobody else uses it meanwhile.
+    pub resizes: bool,
     /// Failed writes are reported as done.
     pub ignore_write_errors: bool,
     /// Failed reads are reported as done, with zeroes.
@@ -45,6 +47,8 @@ pub struct Image {
     /// The same open file, for what the library has no call for.
     file: File,
     lossy: Option<Lossy>,
+    /// Its tables, where they are not the library's to write.
+    tables: Option<Ordered>,
     /// Its bytes, in whole sectors.
     bytes: u64,
     manner: Manner,
@@ -55,10 +59,11 @@ impl Image {
         access: FormatAccess<Storage>,
         file: File,
         lossy: Option<Lossy>,
+        tables: Option<Ordered>,
         manner: Manner,
     ) -> Self {
         let bytes = access.size().next_multiple_of(SECTOR);
-        Image { access, file, lossy, bytes, manner }
+        Image { access, file, lossy, tables, bytes, manner }
     }
 
     /// The disk's bytes.
@@ -140,6 +145,13 @@ impl Image {
             Some(end) if end <= self.bytes && !self.manner.read_only => self.reach(end)?,
             _ => return wrong("a write goes beyond the end, or the image is read-only"),
         }
+        if self.tables.as_ref().is_some_and(Ordered::freed) {
+            self.commit()?;
+        }
+        if let Some(tables) = &mut self.tables {
+            let zeroes = self.manner.detect_zeroes || !matches!(op, BlockOp::Write { .. });
+            tables.touch(offset, len, zeroes && (self.manner.unmap || tables.compressed()));
+        }
         match op {
             BlockOp::Write { data, .. } => {
                 if self.manner.guarded && !self.stays_raw(offset, data)? {
@@ -148,7 +160,7 @@ impl Image {
                 if self.manner.detect_zeroes && data.iter().all(|byte| *byte == 0) {
                     self.zero(offset, len, self.manner.zeroes_unmap && self.manner.unmap)?;
                 } else {
-                    self.access.write(&data[..], offset)?;
+                    self.write(data, offset)?;
                 }
             }
             BlockOp::WriteZeroes { unmap, .. } => self.zero(offset, len, *unmap && self.manner.unmap)?,
@@ -166,6 +178,27 @@ impl Image {
             return Ok(());
         }
         self.access.resize_grow(self.bytes, PreallocateMode::None)
+    }
+
+    /// A compressed cluster is freed when it is written to, so it is written alone, and the file's tables no longer lead
+    /// to it before anything else takes its place.
+    fn write(&mut self, data: &[u8], offset: u64) -> io::Result<()> {
+        let Some(tables) = self.tables.as_ref().filter(|tables| tables.compressed()) else {
+            return self.access.write(data, offset);
+        };
+        let cluster = tables.cluster();
+        let (mut rest, mut at) = (data, offset);
+        while !rest.is_empty() {
+            let n = (cluster - at % cluster).min(rest.len() as u64);
+            let mapping = self.access.get_shallow_mapping(at, n)?.0;
+            let compressed = matches!(mapping, ShallowMapping::Special { .. });
+            self.access.write(&rest[..n as usize], at)?;
+            if compressed {
+                self.commit()?;
+            }
+            (rest, at) = (&rest[n as usize..], at + n);
+        }
+        Ok(())
     }
 
     /// Whole clusters are marked; what is left at both ends is written out.
@@ -194,7 +227,7 @@ impl Image {
         while offset < end {
             let n = (end - offset).min(ZEROES);
             if self.read(offset, n)?.iter().any(|byte| *byte != 0) {
-                self.access.write(&vec![0; n as usize][..], offset)?;
+                self.write(&vec![0; n as usize], offset)?;
             }
             offset += n;
         }
@@ -221,10 +254,20 @@ impl Image {
         if self.manner.no_flush || self.manner.read_only {
             return Ok(());
         }
+        self.commit()
+    }
+
+    /// The file has all that was written, and so has the disk under it, unless the cache mode is `unsafe`.
+    fn commit(&mut self) -> io::Result<()> {
         self.access.flush()?;
-        match &mut self.lossy {
+        let mut sync = || match &mut self.lossy {
+            _ if self.manner.no_flush => Ok(()),
             Some(lossy) => lossy.commit(),
             None => self.file.sync_data(),
+        };
+        match &mut self.tables {
+            Some(tables) => tables.commit(sync),
+            None => sync(),
         }
     }
 
@@ -243,7 +286,7 @@ impl Image {
     /// # Errors
     /// The host fails.
     pub fn close(&mut self) -> io::Result<()> {
-        if self.manner.no_flush { self.access.flush() } else { self.flush() }
+        if self.manner.read_only { Ok(()) } else { self.commit() }
     }
 }
 

@@ -16,6 +16,7 @@ mod image;
 pub mod img;
 mod lock;
 mod lossy;
+mod ordered;
 pub mod spec;
 #[cfg(test)]
 mod testing;

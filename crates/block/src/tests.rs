@@ -3,6 +3,7 @@
 mod damaged;
 mod img;
 mod model;
+mod ordered;
 
 use crate::{Format, Image, Manner, Node, chain::Opened, open, open_overlay, testing::Folder};
 use hartwright_device::{BlockError, BlockOp};

@@ -163,26 +163,17 @@ fn what_was_flushed_before_a_kill_is_there() {
     }
 }
 
-/// The library may write a table before the count of what it leads to. Who is killed in between leaves a reference that
-/// is not counted, which `qemu-img check -r all` counts.
+/// Here the host's page cache is kept: of what was not flushed, everything written so far is there.
 #[test]
-fn an_image_that_was_being_written_has_leaks_or_can_be_repaired() {
+fn an_image_that_was_being_written_has_leaks_at_most() {
     let folder = Folder::new("busy");
     for (seed, flushes) in (1..=10).flat_map(|seed| [(seed, "flush"), (seed, "never")]) {
         let path = folder.image("qcow2");
         let told = format!("{},qcow2,plain,{flushes},{seed}", path.display());
         kill_after(&told, 3 + seed, Duration::from_micros(seed * 977 % 20_000));
         let words = ["check", "-q", path.to_str().unwrap()].map(String::from);
-        let check = || hartwright_block::img::run(&words).unwrap();
-        let mut done = check();
-        if done.code == 2 {
-            let repair = Command::new("qemu-img").args(["check", "-q", "-r", "all"]).arg(&path).output();
-            if repair.is_err() {
-                println!("qemu-img is not installed: skipped");
-                continue;
-            }
-            done = check();
-        }
+        let done = hartwright_block::img::run(&words).unwrap();
+        // 3: leaks, and nothing else.
         assert!(matches!(done.code, 0 | 3), "{seed} {flushes}: {}", done.errors);
     }
 }

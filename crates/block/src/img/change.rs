@@ -79,9 +79,8 @@ pub(super) fn resize(words: &mut Words) -> Result<Done, Refusal> {
         None => ("", &*size),
     };
     let number = parse_size("size", number, 'B')?;
-    let mut opened = open(&node, Manner::default()).map_err(|refusal| Refusal {
-        message: format!("Could not open '{name}': {}", refusal.message),
-        ..refusal
+    let mut opened = open(&node, Manner { resizes: true, ..Manner::default() }).map_err(|refusal| {
+        Refusal { message: format!("Could not open '{name}': {}", refusal.message), ..refusal }
     })?;
     let now = opened.image.bytes();
     let bytes = match sign {
