@@ -81,6 +81,16 @@ impl Archive {
         packages_in(&self.root.join("var/cache/apt/archives"))
     }
 
+    /// What there would be if `packages` were installed onto nothing: a line a package, with its version.
+    pub fn install_plan(&self, packages: &[&str]) -> Result<String> {
+        let mut install = self.apt("apt-get");
+        install.args(["-q", "--simulate", "--no-install-recommends", "install"]).args(packages);
+        let said = output(&mut install)?;
+        let mut lines: Vec<_> = said.lines().filter_map(|line| line.strip_prefix("Inst ")).collect();
+        lines.sort_unstable();
+        Ok(lines.iter().map(|line| format!("{line}\n")).collect())
+    }
+
     /// Removes downloaded packages that nobody needs any more.
     pub fn clean(&self) -> Result<()> {
         succeed(self.apt("apt-get").arg("clean"))
@@ -169,13 +179,20 @@ pub fn untar(tarball: &Path, folder: &Path) -> Result<()> {
 
 /// Installs on this host the packages among `wanted` whose probe is missing; each row is (package, program or file).
 pub fn install_missing(wanted: &[(&str, &str)]) -> Result<()> {
-    let missing: Vec<_> =
-        wanted.iter().filter(|(_, program)| !has_program(program)).map(|row| row.0).collect();
-    if missing.is_empty() {
-        return Ok(());
+    // Twice: what comes in may put out what was there, such as one of QEMU's packages that was of another version.
+    for _ in 0..2 {
+        let missing: Vec<_> =
+            wanted.iter().filter(|(_, program)| !has_program(program)).map(|row| row.0).collect();
+        if !missing.is_empty() {
+            install(&missing)?;
+        }
     }
-    eprintln!("installing {}", missing.join(" "));
-    let root = output(Command::new("id").arg("-u"))?.trim() == "0";
+    Ok(())
+}
+
+fn install(packages: &[&str]) -> Result<()> {
+    eprintln!("installing {}", packages.join(" "));
+    let root = is_root()?;
     let apt = || {
         let mut command = Command::new(if root { "apt-get" } else { "sudo" });
         command.args(if root { &[][..] } else { &["-n", "apt-get"] });
@@ -183,8 +200,13 @@ pub fn install_missing(wanted: &[(&str, &str)]) -> Result<()> {
         command
     };
     succeed(apt().arg("update"))
-        .and_then(|()| succeed(apt().args(["install", "-y", "--no-install-recommends"]).args(&missing)))
-        .with_context(|| format!("install them by hand: apt-get install {}", missing.join(" ")))
+        .and_then(|()| succeed(apt().args(["install", "-y", "--no-install-recommends"]).args(packages)))
+        .with_context(|| format!("install them by hand: apt-get install {}", packages.join(" ")))
+}
+
+/// Whether who runs us may do anything.
+pub fn is_root() -> Result<bool> {
+    Ok(output(Command::new("id").arg("-u"))?.trim() == "0")
 }
 
 /// Whether `program` is in one of `$PATH`'s folders, or is a file if it is a whole path.
@@ -200,7 +222,7 @@ fn packages_in(folder: &Path) -> Result<Vec<PathBuf>> {
 }
 
 /// The archive of this host's own apt.
-fn mirror() -> Result<String> {
+pub(crate) fn mirror() -> Result<String> {
     let format = ["indextargets", "--format", "$(REPO_URI)", "Created-By: Packages"];
     let listed = output(Command::new("apt-get").args(format)).context("guests come from Debian's archive")?;
     let main = listed.lines().find(|line| !line.contains("security"));
@@ -208,7 +230,7 @@ fn mirror() -> Result<String> {
 }
 
 /// Runs a command whose output is progress, shown on standard error.
-fn succeed(command: &mut Command) -> Result<()> {
+pub(crate) fn succeed(command: &mut Command) -> Result<()> {
     let name = command.get_program().to_string_lossy().into_owned();
     let status = command.stdout(Stdio::from(io::stderr())).status();
     let status = status.with_context(|| format!("cannot start {name}"))?;
@@ -227,7 +249,8 @@ fn output(command: &mut Command) -> Result<String> {
     Ok(String::from_utf8_lossy(&result.stdout).into_owned())
 }
 
-const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
+/// The keys that Debian's archive is signed with.
+pub(crate) const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
 #[cfg(test)]
 mod tests {

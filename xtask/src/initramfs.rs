@@ -1,29 +1,70 @@
-//! An initial RAM disk around one static busybox: a `newc` archive, compressed, the same bytes every time.
+//! Initial RAM disks around one static busybox: a `newc` archive, compressed, the same bytes every time.
 
-use anyhow::Result;
+use anyhow::{Context, Result, anyhow, ensure};
 use flate2::{Compression, GzBuilder};
-use std::io::Write;
+use std::{
+    io::Write,
+    process::{Command, Stdio},
+    thread,
+};
 
 /// The line that `/init` prints once the file systems are mounted.
 pub const MARKER: &str = "hartwright guest: init";
 
-/// Builds the compressed archive around the program `busybox`.
+/// The modules that Debian's kernel has between itself and an ext4 file system on a virtio disk: below
+/// `/usr/lib/modules/VERSION/kernel`, as `.ko.xz`, each after those that it needs.
+pub const MODULES: [&str; 7] = [
+    "crypto/crc32c_generic",
+    "lib/crc16",
+    "fs/mbcache",
+    "fs/jbd2/jbd2",
+    "fs/ext4/ext4",
+    "drivers/virtio/virtio_mmio",
+    "drivers/block/virtio_blk",
+];
+
+/// Builds one around the program `busybox` that stays: `init` starts a shell.
 pub fn build(busybox: &[u8]) -> Result<Vec<u8>> {
-    let mut archive = Archive::default();
-    for folder in
-        ["bin", "dev", "etc", "proc", "root", "run", "sbin", "sys", "tmp", "usr", "usr/bin", "usr/sbin"]
-    {
-        archive.add(folder, Kind::Folder, b"");
-    }
-    archive.add("dev/console", Kind::Device(5, 1), b"");
-    archive.add("dev/null", Kind::Device(1, 3), b"");
-    archive.add("bin/busybox", Kind::Program, busybox);
-    archive.add("bin/sh", Kind::Link, b"busybox");
+    let mut archive = Archive::around(busybox);
     archive.add("init", Kind::Program, INIT.as_bytes());
     archive.add("etc/inittab", Kind::Text, INITTAB.as_bytes());
-    let mut gzip = GzBuilder::new().mtime(0).write(Vec::new(), Compression::default());
-    gzip.write_all(&archive.finish())?;
-    Ok(gzip.finish()?)
+    archive.compressed()
+}
+
+/// Builds one that loads `modules`, which are [`MODULES`] as Debian packs them, and goes on with `/sbin/init` of the
+/// ext4 file system on the device that the kernel's `root=` names.
+pub fn for_disk(busybox: &[u8], modules: &[Vec<u8>]) -> Result<Vec<u8>> {
+    ensure!(modules.len() == MODULES.len(), "{} modules, not {}", modules.len(), MODULES.len());
+    let mut archive = Archive::around(busybox);
+    for folder in ["modules", "root.disk"] {
+        archive.add(folder, Kind::Folder, b"");
+    }
+    let mut load = String::new();
+    for (path, packed) in MODULES.iter().zip(modules) {
+        let name = format!("modules/{}.ko", path.rsplit('/').next().unwrap_or(path));
+        archive.add(&name, Kind::Text, &unpacked(packed).with_context(|| name.clone())?);
+        load += &format!("insmod /{name}\n");
+    }
+    archive.add("init", Kind::Program, INIT_FOR_DISK.replace("LOAD\n", &load).as_bytes());
+    archive.compressed()
+}
+
+/// What `packed` is before `xz`.
+fn unpacked(packed: &[u8]) -> Result<Vec<u8>> {
+    let mut xz = Command::new("xz")
+        .args(["--decompress", "--stdout"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .context("cannot start xz (package xz-utils)")?;
+    let mut input = xz.stdin.take().ok_or_else(|| anyhow!("xz has no input"))?;
+    let output = thread::scope(|scope| {
+        // What is wrong with it, xz says itself.
+        scope.spawn(move || input.write_all(packed));
+        xz.wait_with_output()
+    })?;
+    ensure!(output.status.success(), "xz cannot read it");
+    Ok(output.stdout)
 }
 
 const INIT: &str = r#"#!/bin/sh
@@ -35,6 +76,36 @@ hostname hartwright
 export HOME=/root TERM=vt100
 echo "hartwright guest: init"
 exec init
+"#;
+
+// The disk's driver finds it some time after it was loaded, so it is waited for. Who types at a kernel whose disk does
+// not come has a shell.
+const INIT_FOR_DISK: &str = r#"#!/bin/sh
+/bin/busybox mount -t proc proc /proc
+/bin/busybox mount -t sysfs sysfs /sys
+/bin/busybox mount -t devtmpfs devtmpfs /dev
+/bin/busybox --install -s
+LOAD
+mode=ro
+for word in $(cat /proc/cmdline); do
+    case $word in
+        root=*) disk=${word#root=} ;;
+        rw) mode=rw ;;
+    esac
+done
+tries=0
+until [ -b "$disk" ] || [ $tries = 600 ]; do
+    sleep 0.1
+    tries=$((tries + 1))
+done
+if mount -t ext4 -o $mode "$disk" /root.disk; then
+    for kept in dev proc sys; do
+        mount --move /$kept /root.disk/$kept
+    done
+    exec switch_root /root.disk /sbin/init
+fi
+echo "hartwright guest: no root file system on '$disk'"
+exec sh
 "#;
 
 // `cttyhack` finds the terminal behind /dev/console, so that the shell has job control.
@@ -60,6 +131,21 @@ struct Archive {
 }
 
 impl Archive {
+    /// Folders, the console, and `busybox` as the shell.
+    fn around(busybox: &[u8]) -> Archive {
+        let mut archive = Archive::default();
+        for folder in
+            ["bin", "dev", "etc", "proc", "root", "run", "sbin", "sys", "tmp", "usr", "usr/bin", "usr/sbin"]
+        {
+            archive.add(folder, Kind::Folder, b"");
+        }
+        archive.add("dev/console", Kind::Device(5, 1), b"");
+        archive.add("dev/null", Kind::Device(1, 3), b"");
+        archive.add("bin/busybox", Kind::Program, busybox);
+        archive.add("bin/sh", Kind::Link, b"busybox");
+        archive
+    }
+
     fn add(&mut self, name: &str, kind: Kind, content: &[u8]) {
         let (mode, links, device) = match kind {
             Kind::Folder => (0o040_755, 2, (0, 0)),
@@ -89,6 +175,12 @@ impl Archive {
 
     fn align(&mut self) {
         self.bytes.resize(self.bytes.len().next_multiple_of(4), 0);
+    }
+
+    fn compressed(self) -> Result<Vec<u8>> {
+        let mut gzip = GzBuilder::new().mtime(0).write(Vec::new(), Compression::default());
+        gzip.write_all(&self.finish())?;
+        Ok(gzip.finish()?)
     }
 
     fn finish(mut self) -> Vec<u8> {

@@ -5,6 +5,7 @@ pub mod battery;
 pub mod bench;
 pub mod cache;
 pub mod debian;
+pub mod disk;
 pub mod examples;
 pub mod fuzz;
 pub mod guests;
@@ -17,6 +18,7 @@ pub mod mutants;
 pub mod peers;
 pub mod programs;
 pub mod suites;
+pub mod trixie;
 
 use std::path::{Path, PathBuf};
 

@@ -27,6 +27,11 @@ pub fn script(cache: &Cache, program: &str) -> PathBuf {
     cache.root().join("bin").join(format!("{program}-11"))
 }
 
+/// Where QEMU 11's `program` itself is; those of user mode are linked statically, and start without the script.
+pub fn binary(cache: &Cache, program: &str) -> PathBuf {
+    cache.root().join("peers/usr/bin").join(program)
+}
+
 /// Unpacks the programs and writes a script to start each.
 pub fn fetch(cache: &Cache) -> Result<()> {
     let root = cache.root().join("peers");
@@ -35,7 +40,7 @@ pub fn fetch(cache: &Cache) -> Result<()> {
         return Ok(());
     }
     // A cache of an older day may hold all programs, and scripts for fewer.
-    if !PROGRAMS.iter().all(|program| root.join("usr/bin").join(program).exists()) {
+    if !PROGRAMS.iter().all(|program| binary(cache, program).exists()) {
         unpack(cache, &root)?;
     }
     for program in PROGRAMS {

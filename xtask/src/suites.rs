@@ -1,6 +1,9 @@
 //! `cargo xtask test`: everything that must hold, suite after suite, with time and counts.
 
-use crate::{battery, cargo, debian, examples, fuzz, guests, litmus, mutants, programs, target, workspace};
+use crate::{
+    battery, cargo, debian, disk, examples, fuzz, guests, litmus, mutants, programs, target, trixie,
+    workspace,
+};
 use anyhow::{Context, Result, bail, ensure};
 use std::{
     fs,
@@ -68,6 +71,8 @@ const PACKAGES: &[(&str, &str)] = &[
     // Who judges what we write to images, and shows in what order.
     ("qemu-utils", "qemu-img"),
     ("strace", "strace"),
+    // Who makes and judges the file systems that guests start from.
+    disk::TOOL,
     // A second reader of the editors' schema of machine files.
     ("python3-jsonschema", "/usr/lib/python3/dist-packages/jsonschema/__init__.py"),
     // Programs made at random, and what they include.
@@ -138,8 +143,11 @@ fn packages(_: bool) -> Result<Count> {
     Ok(Count::one(true))
 }
 
-fn fetch_guests(_: bool) -> Result<Count> {
+fn fetch_guests(full: bool) -> Result<Count> {
     guests::fetch(&[])?;
+    if full {
+        guests::fetch(&[trixie::NAME.to_owned()])?;
+    }
     Ok(Count::one(true))
 }
 
