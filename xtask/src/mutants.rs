@@ -87,7 +87,7 @@ pub fn run(words: &[String]) -> Result<Tally> {
 }
 
 /// What the tests need of the workspace; the other members must be there for the manifest to be read.
-const PARTS: [&str; 5] = ["Cargo.toml", "Cargo.lock", "crates", "tests", "xtask"];
+const PARTS: [&str; 6] = ["Cargo.toml", "Cargo.lock", "crates", "fuzz", "tests", "xtask"];
 
 fn read() -> Result<Vec<Mutant>> {
     let text = fs::read_to_string(workspace().join("xtask/mutants.toml")).context("xtask/mutants.toml")?;
