@@ -229,13 +229,18 @@ fn a_client_connects_again() {
     let port = CharPort::default();
     backends.attach("s", port.clone(), Role::Serial).unwrap();
     let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
-    for _ in 0..2 {
-        let (client, _) = listener.accept().unwrap();
-        until("connected", || port.connected());
-        drop(client);
-        until("disconnected", || !port.connected());
+    // It is without a client for 20 ms, when nobody may look: that it was is seen by the next one.
+    for turn in ["first", "second"] {
+        let (mut client, _) = listener.accept().unwrap();
+        client.write_all(turn.as_bytes()).unwrap();
+        assert_eq!(take(&port, turn.len()), turn);
     }
+    let (client, _) = listener.accept().unwrap();
+    until("connected", || port.connected());
+    drop(listener);
     std::fs::remove_file(path).unwrap();
+    drop(client);
+    until("disconnected", || !port.connected());
 }
 
 #[test]
