@@ -19,14 +19,14 @@ use std::{
 /// Rounds write to these files in turn.
 const FILES: u64 = 40;
 
-/// The guest's whole user space. With another disk, which comes first, it writes there, block by block; without, files
+/// The guest's whole user space. With another disk it writes there, block by block; without, files
 /// without end, and a round goes on where the last start of the machine was cut off.
 const INIT: &str = r#"#!/bin/busybox sh
 b=/bin/busybox
 $b mount -t devtmpfs devtmpfs /dev
 if [ -b /dev/vdb ]; then
     for n in 1 2 3 4 5 6 7 8; do
-        $b dd if=/bin/busybox of=/dev/vda bs=4096 count=1 seek=$((n * 64)) conv=notrunc,fsync 2> /dev/null
+        $b dd if=/bin/busybox of=/dev/vdb bs=4096 count=1 seek=$((n * 64)) conv=notrunc,fsync 2> /dev/null
         echo "safe $n"
     done
     $b poweroff -f
@@ -100,7 +100,7 @@ fn image(scratch: &Scratch, path: &Path, format: &str) -> PathBuf {
 }
 
 /// The machine with a disk, which Linux will call `name` and find its root file system on.
-fn machine(drive: &str, name: &str) -> Launch {
+fn machine(drive: &str) -> Launch {
     Launch::program()
         .option("-machine", "virt")
         .memory("256M")
@@ -108,7 +108,7 @@ fn machine(drive: &str, name: &str) -> Launch {
         .option("-bios", "builtin")
         .kernel(guest("linux", "vmlinux"))
         .initrd(guest("linux", "initrd.disk.gz"))
-        .append(&format!("console=ttyS0 quiet root=/dev/{name} rw"))
+        .append("console=ttyS0 quiet root=/dev/vda rw")
         .option("-drive", drive)
 }
 
@@ -129,7 +129,7 @@ fn kill(format: &str, times: u64) {
     let mut last = 0;
     for time in 1..=times {
         let drive = format!("driver={format},file.driver=lossy,file.filename={}", text(&path));
-        let mut command = machine(&drive, "vda").command();
+        let mut command = machine(&drive).command();
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
         let mut rounds = safe(&mut child);
         last = rounds.by_ref().nth(2 + time as usize % 5).expect("the machine ended by itself");
@@ -192,7 +192,7 @@ fn a_flush_is_in_the_used_ring_after_fdatasync() {
         fs::File::create(&empty).unwrap().set_len(8 << 20).unwrap();
         let second = image(&scratch, &empty, format);
         let log = scratch.path("strace");
-        let launch = machine(&format!("file={},format=raw,snapshot=on", text(&raw)), "vdb")
+        let launch = machine(&format!("file={},format=raw,snapshot=on", text(&raw)))
             .option("-drive", format!("file={},format={format}", text(&second)))
             .option("-trace", "irq.plic.7");
         let command = launch.command();

@@ -183,6 +183,24 @@ fn the_tree_says_what_qemus_says() {
     }
 }
 
+/// A guest numbers disks as it finds them, and both fill the last slot first.
+#[test]
+fn the_slots_of_virtio_stand_in_qemus_order() {
+    let slots = |program: &str, name: &str| {
+        let mut slots = vec![];
+        walk(&parse(&dump(program, "-machine virt@", name)?).unwrap().root, "", &mut |path, _| {
+            slots.extend(path.strip_prefix("/soc/virtio_mmio@").map(str::to_owned));
+        });
+        Some(slots)
+    };
+    let ours = slots(OURS, "slots").unwrap();
+    assert_eq!(ours.len(), 8);
+    assert!(ours.is_sorted_by(|a, b| a > b), "{ours:?}");
+    for (program, name) in [("qemu-system-riscv64", "slots-7"), (&*newer_qemu(), "slots-11")] {
+        assert_eq!(slots(program, name).unwrap_or_else(|| ours.clone()), ours, "{program}");
+    }
+}
+
 /// What 11's `rv64` has and ours has not: the hypervisor extension, and names of what any hart of such a profile does.
 const ABSENT: &[&str] = &["h", "shcounterenw", "shgatpa", "shtvala", "shvsatpa", "shvstvala", "shvstvecd"];
 

@@ -94,6 +94,7 @@ pub fn device_tree(checked: &Checked, cpu: &CpuTree) -> Tree {
         .u32("#size-cells", 2)
         .str("compatible", "simple-bus")
         .flag("ranges");
+    let mut slots = vec![];
     let mut before: Option<&Device> = None;
     for (index, spec) in checked.spec.devices.iter().enumerate() {
         let device = &checked.devices[index];
@@ -140,9 +141,14 @@ pub fn device_tree(checked: &Checked, cpu: &CpuTree) -> Tree {
             }
         }
         match device.in_soc() {
+            true if device.bus().is_some() => slots.push(node),
             true => soc = soc.with(node),
             false => root = root.with(node),
         }
+    }
+    // Cards fill the last slot first, and guests number what they find in the tree's order: the first card is the first.
+    for slot in slots.into_iter().rev() {
+        soc = soc.with(slot);
     }
     let mut tree = Tree::new();
     tree.root = root.with(soc);
