@@ -6,7 +6,7 @@ use crate::{
 };
 use hartwright_device::CharPort;
 use hartwright_emu::Built;
-use hartwright_exec::{Environment, Harts, Inspect, Pace, Setup, Trace};
+use hartwright_exec::{Engine, Environment, Harts, Inspect, Pace, Setup, Trace};
 use hartwright_hart::{Config, Privilege};
 use hartwright_isa::{
     cpu::{CpuModel, MODELS},
@@ -53,6 +53,7 @@ impl Bare {
             environment,
             semihost: None,
             pace: Pace::Together,
+            engine: Engine::default(),
         });
         Bare { space, harts: harts.unwrap_or_else(|why| panic!("the host has threads: {why}")) }
     }

@@ -81,6 +81,7 @@ impl Built {
                 (None, Some(Threads::Single)) => Pace::InTurn,
                 (None, _) => Pace::Together,
             },
+            engine: config.accel.engine,
         };
         let harts = Harts::new(setup).map_err(fail)?;
         let pins: Vec<Arc<dyn Sink>> =

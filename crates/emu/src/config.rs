@@ -7,7 +7,7 @@ use hartwright_backend::{
     spec::{ChardevSpec, Kind, Place},
 };
 use hartwright_device::trace::Pattern;
-use hartwright_exec::Shift;
+use hartwright_exec::{Engine, Shift};
 use hartwright_machine::{BootOptions, is_file};
 use hartwright_objects::{Given, nearest};
 
@@ -98,11 +98,27 @@ pub struct Semihosted {
     pub command_line: String,
 }
 
-/// `-accel`: there is one engine so far.
+/// `-accel`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Accel {
     /// `thread=`; [`Threads::Multi`] if it is not given.
     pub threads: Option<Threads>,
+    /// How instructions are run.
+    pub engine: Engine,
+}
+
+impl Accel {
+    /// An engine by its name on the command line.
+    pub(crate) fn engine(name: &str) -> Option<Engine> {
+        match name {
+            "interp" => Some(Engine::Interpreter),
+            "jit" | "tcg" => Some(Engine::Jit { code: Accel::CODE }),
+            _ => None,
+        }
+    }
+
+    /// Bytes of translated code for each hart, if nothing else is said.
+    pub(crate) const CODE: usize = 32 << 20;
 }
 
 /// How harts share the host.
@@ -416,9 +432,9 @@ fn accel(asked: &Asked, of_machine: Option<String>) -> Result<Accel, Outcome> {
     if asked.accel.is_some() {
         return Err(fail("The -accel and \"-machine accel=\" options are incompatible"));
     }
-    match names.split(':').any(|name| matches!(name, "tcg" | "interp")) {
-        true => Ok(Accel::default()),
-        false => Err(fail(format!("invalid accelerator {names}"))),
+    match names.split(':').find_map(Accel::engine) {
+        Some(engine) => Ok(Accel { engine, ..Accel::default() }),
+        None => Err(fail(format!("invalid accelerator {names}"))),
     }
 }
 

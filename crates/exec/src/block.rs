@@ -4,7 +4,11 @@
 //! counter and place in memory, so that it survives address-space switches. It is stale when the version of its
 //! page changed ([`Ram::mark_code`](hartwright_mem::Ram::mark_code)).
 
-use crate::{core::Core, core::Stop, handlers::Now};
+use crate::{
+    core::{Core, Stop},
+    handlers::Now,
+    translate::{Engine, Translated, Translator},
+};
 use hartwright_hart::{Cause, Hart, Trap};
 use hartwright_ir::Width;
 use hartwright_isa::{Decoded, Decoder, Handlers, Meaning, handler};
@@ -59,6 +63,7 @@ pub(crate) struct Block<'c, W> {
     versions: [u32; 2],
     /// The number of the last `fence.i` it was checked after.
     fenced: u64,
+    pub(crate) translated: Translated,
 }
 
 /// A block that may run at `pc` under `rules`, as long as no code page was written since.
@@ -93,10 +98,11 @@ pub(crate) struct Cache<'c, W> {
     triggers: u64,
     /// The most instructions in a block; 1 when the hart is to stop between any two.
     longest: usize,
+    translator: Option<Translator<'c>>,
 }
 
 impl<'c, W: Width> Cache<'c, W> {
-    pub(crate) fn new(hart: &Hart<W>) -> Self {
+    pub(crate) fn new(hart: &'c Hart<W>, engine: Engine) -> Self {
         let model = &hart.config().model;
         let slots = vec![Slot::EMPTY; TABLE].into_boxed_slice();
         Cache {
@@ -109,6 +115,7 @@ impl<'c, W: Width> Cache<'c, W> {
             breakpoints: BTreeSet::new(),
             triggers: hart.breaks_changed(),
             longest: LONGEST,
+            translator: Translator::new(hart, engine),
         }
     }
 
@@ -122,6 +129,22 @@ impl<'c, W: Width> Cache<'c, W> {
         self.by_place.clear();
         self.steps = 0;
         self.table.fill(Slot::EMPTY);
+        if let Some(translator) = &mut self.translator {
+            translator.clear();
+        }
+    }
+
+    /// Whether blocks may become code.
+    pub(crate) fn translates(&self) -> bool {
+        self.translator.is_some()
+    }
+
+    /// The translator, if there is one, and block `id`.
+    pub(crate) fn translator_and_block(
+        &mut self,
+        id: u32,
+    ) -> (Option<&mut Translator<'c>>, &mut Block<'c, W>) {
+        (self.translator.as_mut(), &mut self.blocks[id as usize])
     }
 
     /// Limits blocks to one instruction, or lets them be long.
@@ -149,14 +172,20 @@ impl<'c, W: Width> Cache<'c, W> {
     /// The block at the hart's program counter.
     #[inline]
     pub(crate) fn find(&mut self, core: &'c Core<W>) -> Result<&Block<'c, W>, Trap> {
+        let block = self.locate(core)?;
+        Ok(&self.blocks[block as usize])
+    }
+
+    /// The number of the block at the hart's program counter.
+    #[inline]
+    pub(crate) fn locate(&mut self, core: &'c Core<W>) -> Result<u32, Trap> {
         let hart = &core.hart;
         let (pc, rules) = (hart.pc(), hart.rules());
         // Read before the block is looked at: a write in between is seen next time.
         let renewals = hart.ram().renewals();
         let slot = &self.table[(pc >> 1) as usize % TABLE];
         let known = slot.pc == pc && slot.rules == rules && slot.renewals == renewals;
-        let block = if known { slot.block } else { self.find_slowly(core, renewals)? };
-        Ok(&self.blocks[block as usize])
+        if known { Ok(slot.block) } else { self.find_slowly(core, renewals) }
     }
 
     #[cold]
@@ -254,7 +283,15 @@ impl<'c, W: Width> Cache<'c, W> {
         }
         let versions = [first_version, end.1];
         let next = steps.last().map_or(pc, |step| step.decoded.next());
-        Ok(Block { steps: steps.into(), next, places: [at, end.0], versions, fenced: self.fences })
+        let translated = Translated::default();
+        Ok(Block {
+            steps: steps.into(),
+            next,
+            places: [at, end.0],
+            versions,
+            fenced: self.fences,
+            translated,
+        })
     }
 
     /// A step that raises an illegal-instruction exception.
@@ -276,6 +313,11 @@ impl<W: Width> Block<'_, W> {
     fn is_fresh(&self, hart: &Hart<W>) -> bool {
         let ram = hart.ram();
         ram.version(self.places[0]) == self.versions[0] && ram.version(self.places[1]) == self.versions[1]
+    }
+
+    /// Whether all of it lies in one page.
+    pub(crate) fn is_in_one_page(&self) -> bool {
+        self.places[0] / PAGE == self.places[1] / PAGE
     }
 
     /// Whether memory holds its instructions, byte by byte.

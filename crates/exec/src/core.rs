@@ -1,7 +1,7 @@
 //! A hart being run, one block after the other.
 
 use crate::{
-    block::{Block, Cache, LONGEST},
+    block::{Cache, LONGEST, Step},
     handlers::Now,
     semihost::calls_host,
     trace::{Trace, Tracing},
@@ -101,7 +101,7 @@ impl<W: Width> Core<W> {
     #[inline(always)]
     pub(crate) fn run_block<'c>(&'c self, cache: &mut Cache<'c, W>, trace: &Trace) -> Ended {
         let ended = match cache.find(self) {
-            Ok(block) => self.run_steps(block, trace),
+            Ok(block) => self.run_steps(&block.steps, block.next, trace),
             Err(trap) => self.trap(trap, trace),
         };
         if ended == Ended::Refetch {
@@ -121,7 +121,7 @@ impl<W: Width> Core<W> {
         let ended = match cache.find(self) {
             Ok(block) => {
                 before(block.steps.len() as u64);
-                self.run_steps(block, trace)
+                self.run_steps(&block.steps, block.next, trace)
             }
             Err(trap) => self.trap(trap, trace),
         };
@@ -138,7 +138,23 @@ impl<W: Width> Core<W> {
             return self.trap(trap, trace);
         }
         let ended = match cache.one(self) {
-            Ok(block) => self.run_steps(&block, trace),
+            Ok(block) => self.run_steps(&block.steps, block.next, trace),
+            Err(trap) => self.trap(trap, trace),
+        };
+        if ended == Ended::Refetch {
+            cache.fence();
+            self.hart.forget_fetches();
+        }
+        ended
+    }
+
+    /// Runs the first instruction of the block at the program counter.
+    pub(crate) fn run_first<'c>(&'c self, cache: &mut Cache<'c, W>, trace: &Trace) -> Ended {
+        let ended = match cache.find(self) {
+            Ok(block) => {
+                let first = &block.steps[..1];
+                self.run_steps(first, first[0].decoded.next(), trace)
+            }
             Err(trap) => self.trap(trap, trace),
         };
         if ended == Ended::Refetch {
@@ -169,21 +185,21 @@ impl<W: Width> Core<W> {
         }
     }
 
-    /// Runs the steps of a block until one stops.
+    /// Runs steps until one stops; `next` is the address after the last.
     #[inline(always)]
-    fn run_steps<'c>(&'c self, block: &Block<'c, W>, trace: &Trace) -> Ended {
+    fn run_steps<'c>(&'c self, steps: &[Step<'c, W>], next: u64, trace: &Trace) -> Ended {
         let hart = &self.hart;
         if trace.is_on() {
-            trace.block(hart, block.steps.iter().map(|step| &step.decoded));
+            trace.block(hart, steps.iter().map(|step| &step.decoded));
         }
         // Counted at once; who leaves early takes back the rest. So a block's last instruction, which alone may
         // read the counter, finds it exact.
-        hart.retire(block.steps.len() as u64);
-        let Some((first, rest)) = block.steps.split_first() else { return Ended::Running };
+        hart.retire(steps.len() as u64);
+        let Some((first, rest)) = steps.split_first() else { return Ended::Running };
         match (first.run)(first, rest, Now(self)) {
             Some(Stop::Jump) => Ended::Running,
             None => {
-                hart.set_pc(block.next);
+                hart.set_pc(next);
                 Ended::Running
             }
             Some(Stop::Next) => Ended::Running,
@@ -242,7 +258,7 @@ impl<W: Width> Core<W> {
     }
 
     #[cold]
-    fn trap(&self, trap: Trap, trace: &Trace) -> Ended {
+    pub(crate) fn trap(&self, trap: Trap, trace: &Trace) -> Ended {
         if trace.has(Tracing::INT) {
             trace.interrupt(&self.hart, trap.cause as u64, false, trap.tval);
         }

@@ -9,6 +9,7 @@ use crate::{
     runner::{Around, Runner},
     semihost::Semihost,
     trace::Trace,
+    translate::Engine,
     turns::{self, Pace},
 };
 use hartwright_hart::{Config, Hart, Port};
@@ -58,6 +59,8 @@ pub struct Setup {
     pub semihost: Option<Arc<dyn Semihost>>,
     /// How they share the host.
     pub pace: Pace,
+    /// How their instructions are run.
+    pub engine: Engine,
 }
 
 /// The harts of a machine. They are paused at first.
@@ -96,13 +99,14 @@ impl Harts {
     /// Makes the harts, reset and paused, on threads of their own. An error says why the host gave no thread, or that
     /// harts of several widths cannot take turns.
     pub fn new(setup: Setup) -> Result<Self, String> {
-        let Setup { harts: configs, listener, trace, environment, semihost, pace } = setup;
+        let Setup { harts: configs, listener, trace, environment, semihost, pace, engine } = setup;
         let around = |number| Around {
             number,
             listener: listener.clone(),
             trace: trace.clone(),
             environment: environment.clone(),
             semihost: semihost.clone(),
+            engine,
         };
         let all: Vec<(Around, Config)> =
             configs.into_iter().enumerate().map(|(number, config)| (around(number), config)).collect();

@@ -17,6 +17,7 @@ mod runner;
 mod semihost;
 mod task;
 mod trace;
+mod translate;
 mod turns;
 
 pub use core::{Core, Hosted, Stop};
@@ -26,4 +27,5 @@ pub use inspect::{Breakpoints, Inspect};
 pub use semihost::Semihost;
 pub use task::{Exit, Task};
 pub use trace::{Trace, Tracing};
+pub use translate::Engine;
 pub use turns::{Icount, Pace, Shift};

@@ -8,6 +8,7 @@ use crate::{
     inspect::{AtRest, Inspect, Waits},
     semihost::Semihost,
     trace::Trace,
+    translate::Engine,
 };
 use hartwright_ir::Width;
 use std::{
@@ -26,6 +27,7 @@ pub(crate) struct Around {
     pub(crate) trace: Trace,
     pub(crate) environment: Option<Arc<dyn Environment>>,
     pub(crate) semihost: Option<Arc<dyn Semihost>>,
+    pub(crate) engine: Engine,
 }
 
 /// A hart that is run, or rests, on the thread that owns it.
@@ -46,13 +48,15 @@ pub(crate) struct Manner {
     watches: bool,
     /// As [`Core::run_carefully`] does.
     pub(crate) careful: bool,
+    /// As code of the host, where there is some.
+    translated: bool,
 }
 
 impl<'r, 'c, W: Width> Runner<'r, 'c, W> {
     /// A runner of a core, which rests where its reset puts it.
     pub(crate) fn new(core: &'c Core<W>, around: &'r Around) -> Self {
         around.trace.observe(&core.hart);
-        let cache = Cache::new(&core.hart);
+        let cache = Cache::new(&core.hart, around.engine);
         let mut runner = Runner { core, cache, around, running: false, waits: Waits::Nothing };
         runner.at_rest().begin();
         runner
@@ -147,6 +151,8 @@ impl<'r, 'c, W: Width> Runner<'r, 'c, W> {
             }
             let ended = if manner.careful {
                 self.core.run_carefully(&mut self.cache, &self.around.trace)
+            } else if manner.translated {
+                self.core.run_translated(&mut self.cache, &self.around.trace)
             } else {
                 self.core.run_block(&mut self.cache, &self.around.trace)
             };
@@ -177,7 +183,8 @@ impl<'r, 'c, W: Width> Runner<'r, 'c, W> {
         let breaks = !self.cache.breakpoints.is_empty();
         self.cache.follow_triggers(hart);
         let careful = breaks || hart.breaks() || hart.overflows_in().is_some();
-        Some(Manner { breaks, watches, careful })
+        let translated = self.cache.translates() && !watches && !trace.is_on();
+        Some(Manner { breaks, watches, careful, translated })
     }
 
     /// Whether a breakpoint is at the program counter.

@@ -4,6 +4,7 @@ use crate::{
     block::Cache,
     core::{Core, Ended},
     trace::Trace,
+    translate::Engine,
 };
 use hartwright_hart::{Cause, Hart, Privilege, Trap, status};
 use hartwright_ir::Width;
@@ -38,7 +39,7 @@ impl<'c, W: Width> Task<'c, W> {
         hart.write_csr(csr::MENVCFG, blocks);
         hart.write_csr(csr::SENVCFG, blocks);
         hart.set_privilege(Privilege::User);
-        let cache = Cache::new(hart);
+        let cache = Cache::new(hart, Engine::Interpreter);
         Task { core, cache, trace }
     }
 

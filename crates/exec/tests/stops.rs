@@ -1,7 +1,7 @@
 //! Where a hart under a debugger stops.
 #![forbid(unsafe_code)]
 
-use hartwright_exec::{Breakpoints, Environment, Event, Harts, Inspect, Pace, Reason, Setup, Trace};
+use hartwright_exec::{Breakpoints, Engine, Environment, Event, Harts, Inspect, Pace, Reason, Setup, Trace};
 use hartwright_hart::{Config, Port};
 use hartwright_isa::{cpu::CpuModel, csr};
 use hartwright_mem::{AddressSpace, PAGE};
@@ -47,6 +47,7 @@ fn hart_with(program: &[u32], environment: Option<Arc<dyn Environment>>) -> (Har
         environment,
         semihost: None,
         pace: Pace::Together,
+        engine: Engine::default(),
     };
     (Harts::new(setup).unwrap(), told)
 }

@@ -2,7 +2,7 @@
 
 use crate::{packet::framed, start};
 use hartwright_device::{CharPort, Clock, Mtime};
-use hartwright_exec::{Harts, Pace, Setup, Trace};
+use hartwright_exec::{Engine, Harts, Pace, Setup, Trace};
 use hartwright_hart::Config;
 use hartwright_isa::cpu::CpuModel;
 use hartwright_loader::Symbols;
@@ -110,6 +110,7 @@ fn machine_of(model: &str, content: &[(u64, Vec<u8>)]) -> (Arc<Control>, Around)
         environment: None,
         semihost: None,
         pace: Pace::Together,
+        engine: Engine::default(),
     };
     let parts = Parts {
         harts: Harts::new(setup).unwrap(),

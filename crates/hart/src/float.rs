@@ -11,6 +11,16 @@ impl<W: Width> Hart<W> {
         self.csrs.mstatus.get() & MSTATUS_FS != 0
     }
 
+    /// The rounding mode of instructions that name none: `frm`.
+    pub fn rounding_mode(&self) -> u8 {
+        self.csrs.frm.get()
+    }
+
+    /// Adds exceptions to `fflags`, as its bits.
+    pub fn accrue(&self, flags: u8) {
+        self.raise(Flags(flags));
+    }
+
     /// Computes on boxed operands, with the rounding mode of the instruction.
     pub fn fp(&self, op: Fp, fmt: Fmt, rm: u8, args: [u64; 3]) -> Result<u64, Illegal> {
         match fmt {

@@ -2,6 +2,7 @@
 
 use crate::{
     counters::Counters,
+    near::{Near, NearPages},
     pmp::Pmp,
     port::Port,
     status::{MSTATUS_MPRV, MSTATUS_SUM},
@@ -15,6 +16,7 @@ use hartwright_mem::{Access, AddressSpace, Ram};
 use hartwright_wire::{Comparator, Line, Mtime};
 use std::{
     cell::{Cell, OnceCell, RefCell},
+    mem::offset_of,
     sync::Arc,
 };
 
@@ -54,6 +56,7 @@ pub struct Hart<W> {
     pub(crate) triggers: Triggers,
     pub(crate) pmp: Pmp,
     pub(crate) tlb: Tlb,
+    pub(crate) near: Near,
     /// Whose rules loads and stores go by; follows from privilege and `mstatus`.
     pub(crate) view: Cell<View>,
     /// Counts what makes fetch translations stale.
@@ -137,6 +140,33 @@ pub(crate) struct Csrs {
     pub(crate) satp: Cell<u64>,
 }
 
+/// Where translated code finds the parts of a [`Hart<u64>`](Hart): offsets in bytes.
+pub mod layout {
+    use super::{Cell, Hart, Near, NearPages, offset_of};
+
+    /// Integer registers.
+    pub const X: usize = offset_of!(Hart<u64>, x);
+    /// Floating-point registers.
+    pub const F: usize = offset_of!(Hart<u64>, f);
+    /// The program counter.
+    pub const PC: usize = offset_of!(Hart<u64>, pc);
+    /// A byte: 1 if a floating-point register was written.
+    pub const FLOAT_DIRTY: usize = offset_of!(Hart<u64>, float_dirty);
+    /// What is at hand for loads and for stores, by base register.
+    pub const NEAR: [usize; 2] = [
+        offset_of!(Hart<u64>, near) + offset_of!(Near, loads),
+        offset_of!(Hart<u64>, near) + offset_of!(Near, stores),
+    ];
+    /// Tags, addends and addresses of versions in them.
+    pub const TAGS: usize = offset_of!(NearPages, tags);
+    /// See [`TAGS`].
+    pub const ADDENDS: usize = offset_of!(NearPages, addends);
+    /// See [`TAGS`].
+    pub const VERSIONS: usize = offset_of!(NearPages, versions);
+
+    const _: () = assert!(size_of::<Cell<bool>>() == 1 && size_of::<Cell<u64>>() == 8);
+}
+
 impl<W: Width> Hart<W> {
     /// A hart, reset.
     pub fn new(config: Config) -> Self {
@@ -154,6 +184,7 @@ impl<W: Width> Hart<W> {
             triggers: Triggers::default(),
             pmp: Pmp::new(config.model.pmp_entries),
             tlb: Tlb::default(),
+            near: Near::default(),
             view: Cell::new(View::Machine),
             epoch: Cell::new(0),
             rules: Cell::new(0),
@@ -309,17 +340,20 @@ impl<W: Width> Hart<W> {
     /// Forgets all translations.
     pub fn flush(&self) {
         self.tlb.flush();
+        self.near.clear();
         self.forget_fetches();
     }
 
     /// Forgets the translations of loads and stores.
     pub fn flush_data(&self) {
         self.tlb.flush_data();
+        self.near.clear();
     }
 
     /// Forgets the translation of one virtual address.
     pub fn flush_page(&self, addr: u64) {
         self.tlb.flush_page(addr);
+        self.near.clear();
         self.forget_fetches();
     }
 
@@ -340,12 +374,15 @@ impl<W: Width> Hart<W> {
             }
             mode => mode,
         };
-        self.view.set(match mode {
+        let view = match mode {
             Privilege::User => View::User,
             Privilege::Supervisor if status & MSTATUS_SUM != 0 => View::SupervisorUser,
             Privilege::Supervisor => View::Supervisor,
             Privilege::Machine => View::Machine,
-        });
+        };
+        if self.view.replace(view) != view {
+            self.near.clear();
+        }
     }
 
     /// Has loads, stores or both of `len` bytes at virtual address `addr` noticed; see

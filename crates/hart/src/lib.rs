@@ -11,6 +11,7 @@ mod float;
 mod hart;
 mod high;
 mod memory;
+mod near;
 mod pmp;
 mod port;
 pub mod status;
@@ -20,7 +21,7 @@ mod triggers;
 mod walk;
 
 pub use csr::Illegal;
-pub use hart::{Config, Hart, Observer, Protection};
+pub use hart::{Config, Hart, Observer, Protection, layout};
 pub use hartwright_mem::Access;
 pub use port::{Bell, Port};
 pub use trap::{Cause, Privilege, Trap};

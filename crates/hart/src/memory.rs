@@ -214,6 +214,18 @@ impl<W: Width> Hart<W> {
         Ok(Found::Ram(at + page.addr % PAGE))
     }
 
+    /// The offset into RAM of a naturally aligned access of `size` bytes, if its page is in the TLB or can be.
+    pub(crate) fn memory_place(&self, access: Access, addr: u64, size: u64) -> Option<u64> {
+        let view = self.view.get();
+        let at_hand = || self.tlb.find(view, access, addr, size);
+        at_hand().or_else(|| {
+            // Whoever is refused asks again, and is told why.
+            let aligned = addr.is_multiple_of(size) && Self::address(addr) == addr;
+            let found = aligned && self.find(addr, size, access, view).is_ok();
+            found.then(at_hand).flatten()
+        })
+    }
+
     fn watched_page(&self, addr: u64, access: Access) -> bool {
         let watched = || {
             self.watched.borrow().iter().any(|w| {

@@ -5,12 +5,16 @@
 
 #![forbid(unsafe_code)]
 
+mod block;
 mod crypto;
+mod lift;
 mod ops;
 mod reader;
 mod width;
 
+pub use block::{Arg, Block, Op};
 pub use crypto::{Aes, Crypto, Sha};
+pub use lift::{Builder, End, Val};
 pub use ops::{Amo, Bin, Cbo, CsrOp, Fmt, Fp, FpTest, Int, Mem, Order, System, Un};
 pub use reader::{Reader, Value};
 pub use width::Width;

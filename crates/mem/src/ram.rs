@@ -87,6 +87,25 @@ impl Ram {
         (self.pages().len() as u64) << PAGE_SHIFT
     }
 
+    /// The host's address of the first byte.
+    pub fn address(&self) -> u64 {
+        self.base as u64
+    }
+
+    /// The host's address of the [version](Self::version) of the page at `at`, whose lowest bit says that instructions
+    /// were decoded out of it; `None` if it does not lie in here.
+    pub fn version_address(&self, at: u64) -> Option<u64> {
+        self.pages().get((at >> PAGE_SHIFT) as usize).map(|page| std::ptr::from_ref(page) as u64)
+    }
+
+    /// Makes what was decoded out of the page whose version is at the host's address `version` stale, as a store to it
+    /// would.
+    pub fn renew_by_address(&self, version: u64) {
+        let first = self.pages().as_ptr() as u64;
+        let page = version.wrapping_sub(first) / size_of::<AtomicU32>() as u64;
+        self.renew(page.saturating_mul(PAGE), 1);
+    }
+
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.pages().is_empty()

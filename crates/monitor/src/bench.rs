@@ -2,7 +2,7 @@
 
 use crate::{Control, Outside, Parts, Stops};
 use hartwright_device::{Clock, Mtime};
-use hartwright_exec::{Harts, Pace, Setup, Trace};
+use hartwright_exec::{Engine, Harts, Pace, Setup, Trace};
 use hartwright_hart::Config;
 use hartwright_isa::cpu::CpuModel;
 use hartwright_loader::{Symbol, Symbols};
@@ -85,6 +85,7 @@ pub(crate) fn machine(program: &[u32]) -> (Arc<Control>, Asked) {
         environment: None,
         semihost: None,
         pace: Pace::Together,
+        engine: Engine::default(),
     };
     let root = Node::root(Abstract::container());
     let top = root.add("machine", Abstract::container()).unwrap();

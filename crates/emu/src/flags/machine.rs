@@ -1,6 +1,7 @@
 //! `-machine`, `-cpu`, `-m`, `-smp` and what else makes the machine.
 
 use hartwright_backend::opts::{Opts, parse_size, parse_switch, parse_whole};
+use hartwright_exec::Engine;
 use hartwright_machine::is_file;
 
 use super::{Complete, FLAG, Flag};
@@ -65,14 +66,16 @@ pub(super) const FLAGS: &[Flag] = &[
     },
     Flag {
         names: &["accel"],
-        form: "[accel=]interp|tcg[,PROPERTY=VALUE]...",
+        form: "[accel=]interp|jit|tcg[,PROPERTY=VALUE]...",
         brief: "choose the engine that executes instructions",
-        more: "There is one engine so far, the interpreter `interp`; `tcg`, QEMU's name for its own, gives it too. \
-               Each hart has a host thread of its own; with thread=single they take turns on one. tb-size, split-wx \
-               and one-insn-per-tb are understood and have no meaning for an interpreter.",
-        complete: Complete::Words(&["help", "interp", "tcg"]),
+        more: "`interp` is the interpreter, `jit` translates what runs often to code of the host, if that is an \
+               x86-64 with AVX, BMI and FMA; `tcg`, QEMU's name for its own, means it too. Harts of 32 and 128 bits, \
+               counted time, watched addresses and -d are the interpreter's. Each hart has a host thread of its own; \
+               with thread=single they take turns on one. tb-size=MIB is how much code a hart keeps (default: 32); \
+               split-wx and one-insn-per-tb are understood and have no meaning.",
+        complete: Complete::Words(&["help", "interp", "jit", "tcg"]),
         parse: accel,
-        accepts: &["interp", "tcg", "tcg,thread=multi", "tcg,tb-size=64,split-wx=off"],
+        accepts: &["interp", "jit", "jit,tb-size=8", "tcg,thread=multi", "tcg,tb-size=64,split-wx=off"],
         refuses: &[
             ("foo", "-accel foo: invalid accelerator foo"),
             ("kvm", "-accel kvm: invalid accelerator kvm"),
@@ -345,8 +348,8 @@ fn machine(asked: &mut Asked, arg: &Argument) -> Result<(), Outcome> {
     Ok(())
 }
 
-/// The engine's names; all give the interpreter.
-const ENGINES: [&str; 2] = ["interp", "tcg"];
+/// The engines' names.
+const ENGINES: [&str; 3] = ["interp", "jit", "tcg"];
 
 fn accel(asked: &mut Asked, arg: &Argument) -> Result<(), Outcome> {
     let opts = arg.strict("accel")?;
@@ -356,9 +359,10 @@ fn accel(asked: &mut Asked, arg: &Argument) -> Result<(), Outcome> {
     }
     let mut accel = Accel::default();
     let name = opts.get("accel").unwrap_or("interp");
-    if !ENGINES.contains(&name) {
+    let Some(engine) = Accel::engine(name) else {
         return Err(arg.refuse(format!("invalid accelerator {name}")));
-    }
+    };
+    accel.engine = engine;
     for (key, value) in opts.pairs() {
         match &**key {
             "accel" => {}
@@ -370,7 +374,11 @@ fn accel(asked: &mut Asked, arg: &Argument) -> Result<(), Outcome> {
                 }
             }
             "tb-size" => {
-                parse_whole(key, value).map_err(|_| arg.refuse("Parameter 'tb-size' expects uint64"))?;
+                let size =
+                    parse_whole(key, value).map_err(|_| arg.refuse("Parameter 'tb-size' expects uint64"))?;
+                if let (Engine::Jit { code }, true) = (&mut accel.engine, size > 0) {
+                    *code = usize::try_from(size).unwrap_or(usize::MAX).saturating_mul(1 << 20);
+                }
             }
             "split-wx" | "one-insn-per-tb" => {
                 parse_switch(key, value).map_err(|refusal| arg.refuse(refusal))?;

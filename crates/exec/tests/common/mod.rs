@@ -12,7 +12,7 @@ pub(crate) mod rows;
 pub(crate) mod script;
 
 pub(crate) use asm::*;
-use hartwright_exec::{Event, Harts, Icount, Pace, Setup, Shift, Trace};
+use hartwright_exec::{Engine, Event, Harts, Icount, Pace, Setup, Shift, Trace};
 use hartwright_hart::Config;
 use hartwright_isa::cpu::CpuModel;
 use hartwright_mem::{AddressSpace, BusError, Mmio};
@@ -49,6 +49,14 @@ impl Mmio for Finisher {
         // Who does not wait for it has gone on.
         let _ = self.0.lock().unwrap().send(value);
         Ok(())
+    }
+}
+
+/// The interpreter, or with `HARTWRIGHT_ENGINE=jit` the translator.
+pub(crate) fn engine() -> Engine {
+    match std::env::var("HARTWRIGHT_ENGINE").as_deref() {
+        Ok("jit") => Engine::Jit { code: 8 << 20 },
+        _ => Engine::Interpreter,
     }
 }
 
@@ -92,6 +100,7 @@ impl Machine {
             environment: None,
             semihost: None,
             pace,
+            engine: engine(),
         });
         Machine { space, clock, mtime, harts: harts.unwrap(), events, finished }
     }

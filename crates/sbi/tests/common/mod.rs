@@ -7,7 +7,7 @@ mod asm;
 
 pub(crate) use asm::{li, op};
 use hartwright_device::{CharPort, Power, Request};
-use hartwright_exec::{Environment, Harts, Inspect, Pace, Setup, Trace};
+use hartwright_exec::{Engine, Environment, Harts, Inspect, Pace, Setup, Trace};
 use hartwright_hart::Config;
 use hartwright_isa::cpu::CpuModel;
 use hartwright_mem::AddressSpace;
@@ -70,6 +70,7 @@ impl Machine {
             environment: Some(sbi.clone()),
             semihost: None,
             pace: Pace::Together,
+            engine: Engine::default(),
         });
         Machine { space, clock, console, harts: harts.unwrap(), requests, sbi }
     }

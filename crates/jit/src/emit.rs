@@ -1,0 +1,657 @@
+//! A block of meanings as x86-64 code, in one pass; the most used guest registers live in the same host registers
+//! everywhere, so that any code may jump to any other.
+//!
+//! | host | guest |
+//! |---|---|
+//! | `rbp` | the hart, at `x16` |
+//! | `r14` | instructions left before the hart looks up |
+//! | `rax`, `rcx`, `rdx` | a write-back cache of the registers without a home, and values within an instruction |
+//! | `xmm0` to `xmm2` | values within an instruction |
+//! | the rest but `rsp` | [`HOME`], [`FLOAT_HOME`] |
+
+use crate::x64::{Alu, Asm, Cc, R14, RAX, RBP, RCX, RDX, Rm};
+use hartwright_hart::layout;
+use hartwright_ir::{Arg, Bin, Block, Fmt, Op};
+use hartwright_mem::PAGE;
+
+/// No register.
+pub(crate) const NONE: u8 = 0xff;
+/// Blocks begin at multiples of this, so that speed does not depend on their place.
+const ALIGN: usize = 64;
+
+/// Host registers of guest registers: ra, sp, s0, s1, a0 to a5.
+pub(crate) const HOME: [u8; 32] = {
+    let pairs = [(1, 10), (2, 11), (8, 12), (9, 13), (10, 7), (11, 6), (12, 8), (13, 9), (14, 15), (15, 3)];
+    let (mut home, mut i) = ([NONE; 32], 0);
+    while i < pairs.len() {
+        home[pairs[i].0] = pairs[i].1;
+        i += 1;
+    }
+    home
+};
+/// Host registers of guest floating-point registers: fa0 to fa7, ft0 to ft3, fs0.
+pub(crate) const FLOAT_HOME: [u8; 32] = {
+    let (mut home, mut i) = ([NONE; 32], 0);
+    while i < 8 {
+        home[10 + i] = 3 + i as u8;
+        i += 1;
+    }
+    i = 0;
+    while i < 4 {
+        home[i] = 11 + i as u8;
+        i += 1;
+    }
+    home[8] = 15;
+    home
+};
+
+/// Offsets of the region's data, and of what is in them.
+pub(crate) struct Data {
+    /// The guest's MXCSR while it runs, and after.
+    pub(crate) mxcsr: usize,
+    /// The host's.
+    pub(crate) host_mxcsr: usize,
+    /// An address, and which page is to be at hand for it.
+    pub(crate) addr: usize,
+    pub(crate) what: usize,
+    /// 16 bytes each: signs, boxes, canonical NaNs, by format.
+    pub(crate) sign: usize,
+    pub(crate) boxes: usize,
+    pub(crate) nan: usize,
+    /// The tables of jumps, by mode: address of the guest and address of the host.
+    pub(crate) jumps: usize,
+}
+
+/// Entries of a table of jumps.
+pub(crate) const JUMPS: usize = 1024;
+/// How many modes there are: see [`Hart::rules`](hartwright_hart::Hart::rules).
+pub(crate) const MODES: usize = 8;
+/// An address that no instruction has.
+pub(crate) const NOWHERE: u64 = 1;
+
+impl Data {
+    /// For data that begin at `base`, a multiple of a page.
+    pub(crate) fn at(base: usize) -> Data {
+        Data {
+            mxcsr: base,
+            host_mxcsr: base + 8,
+            addr: base + 16,
+            what: base + 24,
+            sign: base + 64,
+            boxes: base + 128,
+            nan: base + 192,
+            jumps: base + PAGE as usize,
+        }
+    }
+
+    /// Bytes.
+    pub(crate) const SIZE: usize = PAGE as usize + MODES * JUMPS * 16;
+
+    /// Where the table has `pc`.
+    pub(crate) fn jump(&self, mode: u8, pc: u64) -> usize {
+        self.jumps + 16 * (mode as usize * JUMPS + (pc >> 1) as usize % JUMPS)
+    }
+}
+
+/// The place of a format among constants.
+pub(crate) const fn of(fmt: Fmt) -> usize {
+    16 * match fmt {
+        Fmt::H => 0,
+        Fmt::S => 1,
+        Fmt::D => 2,
+    }
+}
+
+/// A place where code can be left.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Site {
+    /// Where the guest goes on.
+    pub(crate) pc: u64,
+    /// Instructions that were counted and not done.
+    pub(crate) credit: u32,
+    pub(crate) why: Why,
+}
+
+/// Why code is left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Why {
+    /// To a known address; the jump whose distance lies at this offset can be made to go there.
+    Chain(usize),
+    /// To a known address in another page.
+    Far,
+    /// To the address that the hart's program counter has.
+    Indirect,
+    /// The interpreter is to do the instruction.
+    Step,
+    /// The time for a look up has come.
+    Budget,
+    /// A page with code was written to; the address of its version is at hand.
+    Wrote,
+}
+
+/// What is written after the block, out of the way.
+pub(crate) enum Cold {
+    Leave { from: usize, leave: Leave },
+    Far { from: usize, to: u64, leave: Leave },
+    Wrote { from: usize, version: u8, leave: Leave },
+    Probe { from: usize, back: usize, base: u8, offset: i32, temp: u8, what: u32, leave: Leave },
+    Nan { from: usize, back: usize, xmm: u8, fmt: Fmt },
+    Equal { from: usize, back: usize, xmm: u8, a: u8, b: Rm, smaller: bool },
+    Divide { from: usize, back: usize, w: bool, remainder: bool },
+}
+
+/// How code is left, once the size of its stretch is known.
+#[derive(Clone, Copy)]
+pub(crate) struct Leave {
+    pc: u64,
+    stretch: usize,
+    done: u32,
+    why: Why,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Loc {
+    Nowhere,
+    Gpr(u8),
+    Xmm(u8),
+}
+
+/// Writes blocks.
+pub(crate) struct Emitter {
+    pub(crate) asm: Asm,
+    pub(crate) data: Data,
+    pub(crate) sites: Vec<Site>,
+    /// Offsets of the doors.
+    pub(crate) exit: usize,
+    pub(crate) probe: usize,
+    /// The tables that this block's jumps use.
+    pub(crate) mode: u8,
+    pub(crate) cold: Vec<Cold>,
+    pub(crate) loc: Vec<Loc>,
+    /// The last operation that uses each value.
+    pub(crate) last: Vec<u32>,
+    /// Temporaries in use by this operation, and the values kept in them.
+    pub(crate) busy: u8,
+    held: [u32; 3],
+    /// The guest register a temporary holds, and whether its place in memory is out of date.
+    cache: [(u8, bool); 3],
+    turn: u8,
+    /// Where stretches of instructions that are counted together have their count, and the count.
+    stretches: Vec<(usize, u32)>,
+    /// The present instruction, and the one after it.
+    pub(crate) pc: u64,
+    pub(crate) next: u64,
+    /// Floating-point registers that are known to hold a boxed single.
+    pub(crate) boxed: u32,
+    /// The hart has been told that a floating-point register is written.
+    pub(crate) told_float: bool,
+    start: u64,
+    entry: usize,
+}
+
+pub(crate) const fn x_at(x: u8) -> Rm {
+    Rm::Mem(RBP, 8 * x as i32 - 128)
+}
+/// What lies at an offset of the hart.
+pub(crate) const fn hart_at(offset: usize) -> Rm {
+    Rm::Mem(RBP, offset as i32 - layout::X as i32 - 128)
+}
+pub(crate) const fn f_at(f: u8) -> Rm {
+    hart_at(layout::F + 8 * f as usize)
+}
+
+impl Emitter {
+    pub(crate) fn new(data: Data) -> Emitter {
+        Emitter {
+            asm: Asm::default(),
+            data,
+            sites: vec![],
+            exit: 0,
+            probe: 0,
+            mode: 0,
+            cold: vec![],
+            loc: vec![],
+            last: vec![],
+            busy: 0,
+            held: [u32::MAX; 3],
+            cache: [(NONE, false); 3],
+            turn: 0,
+            stretches: vec![],
+            pc: 0,
+            next: 0,
+            boxed: 0,
+            told_float: false,
+            start: 0,
+            entry: 0,
+        }
+    }
+
+    /// Writes `block`, which begins at `start` and runs in `mode`, from offset `at` on; returns where it is entered.
+    /// The code is in `asm`.
+    pub(crate) fn block(&mut self, block: &Block, start: u64, mode: u8, at: usize) -> usize {
+        let entry = at.next_multiple_of(ALIGN);
+        self.asm.begin(entry);
+        (self.mode, self.start, self.entry) = (mode, start, entry);
+        self.loc.clear();
+        self.loc.resize(block.ops.len(), Loc::Nowhere);
+        self.stretches.clear();
+        (self.busy, self.boxed, self.told_float) = (0, 0, false);
+        (self.held, self.cache) = ([u32::MAX; 3], [(NONE, false); 3]);
+        (self.pc, self.next) = (start, start);
+        self.ops(&block.ops);
+        self.write_cold();
+        entry
+    }
+
+    fn ops(&mut self, ops: &[Op]) {
+        let mut fresh = true;
+        let mut i = 0;
+        while i < ops.len() {
+            let next = ops.get(i + 1).copied();
+            let to_x = match next {
+                Some(Op::SetX(x, Arg::V(v))) if v as usize == i => HOME[x as usize],
+                _ => NONE,
+            };
+            let to_f = match next {
+                Some(Op::SetF(f, Arg::V(v))) if v as usize == i => FLOAT_HOME[f as usize],
+                _ => NONE,
+            };
+            match ops[i] {
+                Op::Insn(pc, len) => {
+                    (self.pc, self.next) = (pc, pc.wrapping_add(len.into()));
+                    self.count(&mut fresh);
+                }
+                Op::Bin(f, a, b)
+                    if let Some(Op::JumpIf(Arg::V(v), to)) = next
+                        && v as usize == i
+                        && condition(f).is_some() =>
+                {
+                    self.flush();
+                    let cc = self.compare(true, f, a, b);
+                    let from = self.asm.jcc(cc);
+                    self.link(from, to);
+                    fresh = true;
+                    i += 1;
+                }
+                Op::JumpIf(v, to) => {
+                    self.flush();
+                    let r = self.reg(v);
+                    self.asm.op(true, 0x85, r, Rm::Reg(r));
+                    let from = self.asm.jcc(Cc::Ne);
+                    self.link(from, to);
+                    fresh = true;
+                }
+                Op::Goto(to) => self.goto(to),
+                Op::Jump(to) => self.jump(to),
+                Op::Step(pc) => {
+                    (self.pc, self.next) = (pc, pc);
+                    if fresh {
+                        self.stretch();
+                        fresh = false;
+                    }
+                    self.step(0);
+                }
+                op => {
+                    if !self.value(i, op, to_x, to_f) {
+                        return;
+                    }
+                }
+            }
+            self.release(i);
+            i += 1;
+        }
+    }
+
+    /// Writes one operation; `false` if the interpreter does its instruction instead.
+    fn value(&mut self, i: usize, op: Op, to_x: u8, to_f: u8) -> bool {
+        let loc = match op {
+            Op::Nop => return true,
+            Op::SetX(x, v) => return self.set_x(x, v),
+            Op::SetF(f, v) => return self.set_f(f, v),
+            Op::Fence => {
+                // mfence
+                [0x0f, 0xae, 0xf0].into_iter().for_each(|b| self.asm.byte(b));
+                return true;
+            }
+            Op::Store(m, base, offset, v) => return self.store(m.size(), base, offset, v),
+            Op::StoreFloat(fmt, base, offset, v) => return self.store_float(fmt, base, offset, v),
+            Op::Copy(a) => {
+                let t = self.temp();
+                self.move_to(t, a);
+                Some(Loc::Gpr(t))
+            }
+            Op::Bin(f, a, b) => self.bin(i, true, f, a, b, to_x),
+            Op::Bin32(f, a, b) => self.bin(i, false, f, a, b, to_x),
+            Op::Un(f, a) => self.un(true, f, a, to_x),
+            Op::Un32(f, a) => self.un(false, f, a, to_x),
+            Op::Select(c, a, b) => self.select(c, a, b),
+            Op::Load(m, base, offset) => self.load(m, base, offset, to_x),
+            Op::LoadFloat(fmt, base, offset) => self.load_float(fmt, base, offset, to_f),
+            Op::Fp(f, fmt, args) => self.fp(f, fmt, args, to_f),
+            Op::FpTest(f, fmt, a, b) => self.fp_test(f, fmt, a, b, to_x),
+            Op::FpToInt(int, fmt, zero, a) => self.fp_to_int(int, fmt, zero, a, to_x),
+            Op::IntToFp(int, fmt, a) => self.int_to_fp(int, fmt, a, to_f),
+            Op::FpToFp(from, to, a) => self.fp_to_fp(from, to, a, to_f),
+            Op::FloatBits(fmt, a) => self.float_bits(fmt, a, to_x),
+            Op::BitsFloat(fmt, a) => self.bits_float(fmt, a, to_f),
+            Op::Insn(..) | Op::JumpIf(..) | Op::Goto(_) | Op::Jump(_) | Op::Step(_) => {
+                unreachable!("these have no value")
+            }
+        };
+        match loc {
+            Some(loc) => self.loc[i] = loc,
+            None => self.step(1),
+        }
+        loc.is_some()
+    }
+
+    /// Keeps the temporaries whose values are used after operation `i`.
+    fn release(&mut self, i: usize) {
+        self.busy = 0;
+        for t in 0..3 {
+            if self.loc[i] == Loc::Gpr(t) {
+                self.held[t as usize] = i as u32;
+            }
+            match self.held[t as usize] {
+                v if v != u32::MAX && self.last[v as usize] > i as u32 => self.busy |= 1 << t,
+                _ => self.held[t as usize] = u32::MAX,
+            }
+        }
+    }
+
+    /// An instruction begins.
+    fn count(&mut self, fresh: &mut bool) {
+        if std::mem::take(fresh) {
+            self.stretch();
+        }
+        if let Some((_, count)) = self.stretches.last_mut() {
+            *count += 1;
+        }
+    }
+
+    /// Opens a stretch that is run whole, unless somebody leaves, and pays for it. Who comes in looks whether there is
+    /// time for it.
+    fn stretch(&mut self) {
+        let first = self.stretches.is_empty();
+        self.asm.op_imm8(true, 0x83, Alu::Sub as u8, Rm::Reg(R14), 0);
+        self.stretches.push((self.asm.at() - 1, 0));
+        if first {
+            let from = self.asm.jcc(Cc::S);
+            let leave = Leave { pc: self.start, stretch: 0, done: 0, why: Why::Budget };
+            self.cold.push(Cold::Leave { from, leave });
+        }
+    }
+
+    /// Leaving at this point: `undone` of the instructions that began were not done.
+    pub(crate) fn leaving(&self, pc: u64, why: Why, undone: u32) -> Leave {
+        let stretch = self.stretches.len() - 1;
+        Leave { pc, stretch, done: self.stretches[stretch].1 - undone, why }
+    }
+
+    /// The present instruction, which began, is the interpreter's if the jump at `from` is taken.
+    pub(crate) fn step_from(&mut self, from: usize) {
+        let leave = self.leaving(self.pc, Why::Step, 1);
+        self.cold.push(Cold::Leave { from, leave });
+    }
+
+    /// The present instruction is the interpreter's. `begun` is 1 if it was counted.
+    fn step(&mut self, begun: u32) {
+        self.flush();
+        let from = self.asm.jmp();
+        let leave = self.leaving(self.pc, Why::Step, begun);
+        self.cold.push(Cold::Leave { from, leave });
+    }
+
+    /// Makes the jump at `from` go to the code for `to`, now or when there is some.
+    fn link(&mut self, from: usize, to: u64) {
+        if to == self.start {
+            self.asm.patch(from, self.entry);
+        } else if to / PAGE == self.start / PAGE {
+            let leave = self.leaving(to, Why::Chain(from), 0);
+            self.cold.push(Cold::Leave { from, leave });
+        } else {
+            let leave = self.leaving(to, Why::Far, 0);
+            self.cold.push(Cold::Far { from, to, leave });
+        }
+    }
+
+    fn goto(&mut self, to: u64) {
+        self.flush();
+        if to / PAGE == self.start / PAGE {
+            let from = self.asm.jmp();
+            self.link(from, to);
+        } else {
+            let leave = self.leaving(to, Why::Far, 0);
+            self.far(to, leave);
+        }
+    }
+
+    /// Goes to another page, where the table says, or leaves. The page may be another one by then, and so may be
+    /// what is in it: whoever changes that empties the table.
+    fn far(&mut self, to: u64, leave: Leave) {
+        let slot = self.data.jump(self.mode, to);
+        self.asm.imm(RAX, to);
+        self.asm.alu(true, Alu::Cmp, RAX, Rm::Here(slot));
+        let miss = self.asm.jcc(Cc::Ne);
+        self.asm.jmp_rm(Rm::Here(slot + 8));
+        self.cold.push(Cold::Leave { from: miss, leave });
+    }
+
+    /// Goes where the value says, by the table.
+    fn jump(&mut self, to: Arg) {
+        self.flush();
+        self.move_to(RAX, to);
+        self.asm.mov(RCX, Rm::Reg(RAX));
+        self.asm.alu_imm(false, Alu::And, Rm::Reg(RCX), 2 * (JUMPS as i32 - 1));
+        self.asm.lea(true, RDX, Rm::Here(self.data.jump(self.mode, 0)));
+        self.asm.alu(true, Alu::Cmp, RAX, Rm::Scaled(RDX, RCX, 0));
+        let miss = self.asm.jcc(Cc::Ne);
+        self.asm.jmp_rm(Rm::Scaled(RDX, RCX, 8));
+        // An odd address is in no table, and is made even by who is asked then.
+        let leave = self.leaving(0, Why::Indirect, 0);
+        self.cold.push(Cold::Leave { from: miss, leave });
+    }
+
+    fn write_cold(&mut self) {
+        let mut i = 0;
+        while i < self.cold.len() {
+            let cold =
+                std::mem::replace(&mut self.cold[i], Cold::Nan { from: 0, back: 0, xmm: 0, fmt: Fmt::D });
+            let here = self.asm.at();
+            match cold {
+                Cold::Leave { from, leave } => {
+                    self.asm.patch(from, here);
+                    if leave.why == Why::Indirect {
+                        self.asm.store(hart_at(layout::PC), RAX);
+                    }
+                    self.leave(leave);
+                }
+                Cold::Far { from, to, leave } => {
+                    self.asm.patch(from, here);
+                    self.far(to, leave);
+                }
+                Cold::Wrote { from, version, leave } => {
+                    self.asm.patch(from, here);
+                    self.asm.store(Rm::Here(self.data.addr), version);
+                    self.leave(leave);
+                }
+                Cold::Probe { from, back, base, offset, temp, what, leave } => {
+                    self.asm.patch(from, here);
+                    self.asm.lea(true, temp, Rm::Mem(base, offset));
+                    self.asm.store(Rm::Here(self.data.addr), temp);
+                    self.asm.op_imm32(false, 0xc7, 0, Rm::Here(self.data.what), what as i32);
+                    self.asm.call(self.probe);
+                    self.asm.jcc_to(Cc::Ae, back);
+                    self.leave(leave);
+                }
+                cold => self.finish_cold(cold),
+            }
+            i += 1;
+        }
+        self.cold.clear();
+        for (at, count) in &self.stretches {
+            self.asm.patch_byte(*at, *count as u8);
+        }
+    }
+
+    fn leave(&mut self, leave: Leave) {
+        let credit = self.stretches[leave.stretch].1 - leave.done;
+        let site = Site { pc: leave.pc, credit, why: leave.why };
+        if self
+            .sites
+            .last()
+            .is_none_or(|last| (last.pc, last.credit, last.why) != (site.pc, site.credit, site.why))
+        {
+            self.sites.push(site);
+        }
+        self.asm.imm(RCX, self.sites.len() as u64 - 1);
+        self.asm.jmp_to(self.exit);
+    }
+
+    // Registers.
+
+    /// Writes to memory what is only in temporaries, so that the state can be seen.
+    pub(crate) fn flush(&mut self) {
+        for t in 0..3 {
+            if let (x, true) = self.cache[t as usize] {
+                self.asm.store(x_at(x), t);
+                self.cache[t as usize].1 = false;
+            }
+        }
+    }
+
+    /// The temporaries no longer hold guest register `x`.
+    fn forget(&mut self, x: u8) {
+        for cache in self.cache.iter_mut().filter(|cache| cache.0 == x) {
+            *cache = (NONE, false);
+        }
+    }
+
+    /// Frees the temporaries of `which`, as a set of bits; `false` if one holds a value.
+    pub(crate) fn take(&mut self, which: u8) -> bool {
+        if self.busy & which != 0 {
+            return false;
+        }
+        for t in (0..3).filter(|t| which >> t & 1 != 0) {
+            if let (x, true) = self.cache[t as usize] {
+                self.asm.store(x_at(x), t);
+            }
+            self.cache[t as usize] = (NONE, false);
+        }
+        self.busy |= which;
+        true
+    }
+
+    pub(crate) fn temp(&mut self) -> u8 {
+        self.turn = (self.turn + 1) % 3;
+        let rank = |t: u8| {
+            let (x, dirty) = self.cache[t as usize];
+            (self.busy >> t & 1, x != NONE, dirty, (t + self.turn) % 3)
+        };
+        let t = (0..3).min_by_key(|t| rank(*t)).unwrap_or(RAX);
+        assert!(self.busy >> t & 1 == 0, "an operation needs three temporaries at most");
+        let free = self.take(1 << t);
+        debug_assert!(free, "it was not in use");
+        t
+    }
+
+    /// The temporary that holds guest register `a`, now in use.
+    fn cached(&mut self, a: Arg) -> Option<u8> {
+        let Arg::X(x) = a else { return None };
+        let t = self.cache.iter().position(|cache| cache.0 == x)? as u8;
+        self.busy |= 1 << t;
+        Some(t)
+    }
+
+    pub(crate) fn dest(&mut self, home: u8) -> u8 {
+        if home == NONE { self.temp() } else { home }
+    }
+
+    pub(crate) fn loc_of(&self, a: Arg) -> Loc {
+        match a {
+            Arg::V(v) => self.loc[v as usize],
+            Arg::X(x) if HOME[x as usize] != NONE => Loc::Gpr(HOME[x as usize]),
+            Arg::F(f) if FLOAT_HOME[f as usize] != NONE => Loc::Xmm(FLOAT_HOME[f as usize]),
+            _ => Loc::Nowhere,
+        }
+    }
+
+    /// The operand where it is, if an instruction can use it there.
+    pub(crate) fn rm(&mut self, a: Arg) -> Rm {
+        if let Some(t) = self.cached(a) {
+            return Rm::Reg(t);
+        }
+        match (self.loc_of(a), a) {
+            (Loc::Gpr(r), _) => Rm::Reg(r),
+            (Loc::Nowhere, Arg::X(x)) => x_at(x),
+            (Loc::Nowhere, Arg::F(f)) => f_at(f),
+            _ => Rm::Reg(self.reg(a)),
+        }
+    }
+
+    pub(crate) fn reg(&mut self, a: Arg) -> u8 {
+        if let Loc::Gpr(r) = self.loc_of(a) {
+            return r;
+        }
+        if let Some(t) = self.cached(a) {
+            return t;
+        }
+        let t = self.temp();
+        self.move_to(t, a);
+        if let Arg::X(x) = a {
+            self.cache[t as usize] = (x, false);
+        }
+        t
+    }
+
+    pub(crate) fn move_to(&mut self, d: u8, a: Arg) {
+        if let Some(t) = self.cached(a) {
+            return self.asm.mov(d, Rm::Reg(t));
+        }
+        match (self.loc_of(a), a) {
+            (Loc::Gpr(r), _) => self.asm.mov(d, Rm::Reg(r)),
+            (Loc::Xmm(x), _) => self.gpr_of_xmm(d, x),
+            (Loc::Nowhere, Arg::C(c)) => self.asm.imm(d, c),
+            (Loc::Nowhere, Arg::X(x)) => self.asm.mov(d, x_at(x)),
+            (Loc::Nowhere, Arg::F(f)) => self.asm.mov(d, f_at(f)),
+            (Loc::Nowhere, Arg::V(_)) => unreachable!("a value that is used is somewhere"),
+        }
+    }
+
+    fn set_x(&mut self, x: u8, v: Arg) -> bool {
+        match (HOME[x as usize], v) {
+            (NONE, Arg::C(c)) if c as i32 as u64 == c => {
+                self.forget(x);
+                self.asm.op_imm32(true, 0xc7, 0, x_at(x), c as i32);
+            }
+            (NONE, v) => {
+                let r = self.reg(v);
+                self.forget(x);
+                if r > RDX {
+                    self.asm.store(x_at(x), r);
+                    return true;
+                }
+                // A temporary that changes hands was somebody else's.
+                if let (old, true) = self.cache[r as usize] {
+                    self.asm.store(x_at(old), r);
+                }
+                self.cache[r as usize] = (x, true);
+            }
+            (home, v) => self.move_to(home, v),
+        }
+        true
+    }
+}
+
+/// The host's condition for a comparison.
+pub(crate) fn condition(f: Bin) -> Option<Cc> {
+    Some(match f {
+        Bin::Eq => Cc::E,
+        Bin::Ne => Cc::Ne,
+        Bin::Lt => Cc::L,
+        Bin::Ge => Cc::Ge,
+        Bin::Ltu => Cc::B,
+        Bin::Geu => Cc::Ae,
+        _ => return None,
+    })
+}

@@ -1,0 +1,222 @@
+//! Translates blocks of meanings to code of the host, and runs it: the baseline tier.
+//!
+//! A [`Jit`] is one hart's, on the hart's own thread. It knows blocks by what they mean, not where they come from:
+//! whoever runs harts (`exec`) decides what is translated, when it is stale, and what the interpreter does instead.
+//! Hosts other than x86-64, and those without AVX, BMI and FMA, have none.
+
+#![expect(unsafe_code, reason = "running code that was made at run time")]
+
+#[cfg(target_arch = "x86_64")]
+mod doors;
+mod emit;
+#[cfg(target_arch = "x86_64")]
+mod float;
+mod integer;
+mod memory;
+mod region;
+mod x64;
+
+use emit::{Data, Emitter, JUMPS, MODES, NOWHERE, Why, of};
+use hartwright_hart::{Hart, layout};
+use hartwright_ir::{Block, Fmt};
+use hartwright_mem::PAGE;
+use region::Region;
+
+/// The code of a block, to be run by the [`Jit`] that made it until that forgets it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry {
+    at: usize,
+    generation: u64,
+}
+
+/// How code was left. Program counter and instruction count are the hart's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// The block at the program counter is wanted; [`Jit::link`] makes the way there shorter the next time.
+    Wants(Link),
+    /// The interpreter is to do the instruction at the program counter, and all that follows from it.
+    Step,
+    /// The instructions are done, or the next block has more of them than are left.
+    Done,
+}
+
+/// The way from one block to another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// The jump whose distance lies there, or no one's.
+    jump: Option<usize>,
+    generation: u64,
+}
+
+/// One hart's translated code.
+pub struct Jit<'c> {
+    hart: &'c Hart<u64>,
+    region: Region,
+    emitter: Emitter,
+    enter: usize,
+    /// Where the first block begins, and the next.
+    first: usize,
+    next: usize,
+    generation: u64,
+    /// Modes whose table of jumps has something, as a set.
+    used: u8,
+}
+
+/// The MXCSR of Rust code: all exceptions masked, rounding to nearest.
+const MXCSR: u64 = 0x1f80;
+/// The most bytes of code that a block has.
+const LONGEST: usize = 1 << 16;
+
+#[repr(C)]
+struct Left {
+    site: u64,
+    instructions: u64,
+}
+
+/// What translated code calls when it has a page not at hand.
+extern "C" fn bring(hart: *const Hart<u64>, addr: u64, what: u32) -> u32 {
+    let (access, size, slot) = memory::parts(what);
+    // SAFETY: `Jit::run` gave the code the address of the hart that it holds a reference to.
+    u32::from(unsafe { &*hart }.bring_near(access, addr, size, slot))
+}
+
+impl<'c> Jit<'c> {
+    /// A translator for `hart` with so many bytes for code, at least 1 MiB; `None` if this host has not what it takes.
+    pub fn new(hart: &'c Hart<u64>, size: usize) -> Option<Jit<'c>> {
+        let able = std::is_x86_feature_detected!("avx")
+            && std::is_x86_feature_detected!("bmi1")
+            && std::is_x86_feature_detected!("bmi2")
+            && std::is_x86_feature_detected!("lzcnt")
+            && std::is_x86_feature_detected!("popcnt")
+            && std::is_x86_feature_detected!("fma");
+        let code = size.max(1 << 20).next_multiple_of(PAGE as usize).min(1 << 30);
+        if !able {
+            return None;
+        }
+        let mut region = Region::new(code, Data::SIZE).ok()?;
+        let data = Data::at(code);
+        region.set(data.host_mxcsr, MXCSR);
+        for (fmt, bits, nan) in [(Fmt::S, 32, 0x7fc0_0000), (Fmt::D, 64, 0x7ff8_0000_0000_0000)] {
+            region.set(data.sign + of(fmt), 1 << (bits - 1));
+            region.set(data.boxes + of(fmt), fmt.boxed(0));
+            region.set(data.nan + of(fmt), fmt.boxed(nan));
+        }
+        let mut emitter = Emitter::new(data);
+        let enter = emitter.doors(bring as *const () as u64);
+        region.write(0, &emitter.asm.code);
+        let first = emitter.asm.at();
+        let mut jit = Jit { hart, region, emitter, enter, first, next: first, generation: 0, used: u8::MAX };
+        jit.forget_jumps();
+        Some(jit)
+    }
+
+    /// Translates `block`, which begins at `pc` and runs under `rules`; `None` if there is no room.
+    pub fn translate(&mut self, block: &mut Block, pc: u64, rules: u64) -> Option<Entry> {
+        if self.next + LONGEST > self.region.code_size() {
+            return None;
+        }
+        block.sweep(&mut self.emitter.last);
+        debug_assert_eq!(block.verify(), Ok(()), "{block}");
+        let at = self.emitter.block(block, pc, mode(rules), self.next);
+        self.region.write(at, &self.emitter.asm.code);
+        self.next = self.emitter.asm.at();
+        Some(Entry { at, generation: self.generation })
+    }
+
+    /// Whether it still knows the code.
+    pub fn has(&self, entry: Entry) -> bool {
+        entry.generation == self.generation
+    }
+
+    /// Forgets all code.
+    pub fn clear(&mut self) {
+        self.next = self.first;
+        self.generation += 1;
+        self.emitter.sites.clear();
+        self.forget_jumps();
+    }
+
+    /// Forgets where jumps between pages go: translations of addresses, or what is in memory, may have changed.
+    pub fn forget_jumps(&mut self) {
+        for mode in (0..MODES).filter(|mode| self.used >> mode & 1 != 0) {
+            for i in 0..JUMPS {
+                self.region.set(self.emitter.data.jumps + 16 * (mode * JUMPS + i), NOWHERE);
+            }
+        }
+        self.used = 0;
+    }
+
+    /// Runs code from `entry` on, for so many instructions or a few more.
+    ///
+    /// The hart's rounding mode must be one of the first four: the host has no others.
+    pub fn run(&mut self, entry: Entry, instructions: u32) -> Exit {
+        let hart = self.hart;
+        if entry.generation != self.generation {
+            return Exit::Done;
+        }
+        // RNE, RTZ, RDN, RUP as the host has them.
+        const ROUNDING: [u64; 4] = [0, 3, 1, 2];
+        let rounding = ROUNDING[hart.rounding_mode() as usize & 3];
+        let data = &self.emitter.data;
+        self.region.set(data.mxcsr, MXCSR | rounding << 13);
+        let x16 = std::ptr::from_ref(hart).cast::<u8>().wrapping_add(layout::X + 128);
+        // SAFETY: the door is a function of this type, which gives back the host's registers as the ABI asks; `entry` is
+        // a block made for this hart, since its generation is the present one. Code changes the hart's cells, memory
+        // through pages that the hart allows, and the region's data.
+        let Left { site, instructions: left } = unsafe {
+            let enter: extern "C" fn(u64, *const u8, u64) -> Left =
+                std::mem::transmute(self.region.address(self.enter));
+            enter(self.region.address(entry.at), x16, instructions.into())
+        };
+        let flags = self.region.get(data.mxcsr);
+        let flag = |host: u32, guest: u32| (flags >> host & 1) << guest;
+        // Invalid, divide by zero, overflow, underflow, inexact; bit 1 is the host's denormal operand.
+        hart.accrue((flag(0, 4) | flag(2, 3) | flag(3, 2) | flag(4, 1) | flag(5, 0)) as u8);
+
+        let site = self.emitter.sites[site as usize];
+        let left = left.wrapping_add(site.credit.into());
+        hart.retire(u64::from(instructions).wrapping_sub(left));
+        hart.set_pc(if site.why == Why::Indirect { hart.pc() & !1 } else { site.pc });
+        let link = |jump| Exit::Wants(Link { jump, generation: self.generation });
+        match site.why {
+            Why::Chain(jump) => link(Some(jump)),
+            Why::Far | Why::Indirect => link(None),
+            Why::Step => Exit::Step,
+            Why::Budget => Exit::Done,
+            Why::Wrote => {
+                hart.ram().renew_by_address(self.region.get(data.addr));
+                Exit::Done
+            }
+        }
+    }
+
+    /// Has the way that was left last lead to `entry`, the code of the block at `pc` under `rules`: for good, if that
+    /// lies whole in the page where the way comes from; if not, until [`forget_jumps`](Self::forget_jumps).
+    pub fn link(&mut self, link: Link, pc: u64, rules: u64, entry: Entry, whole: bool) {
+        if link.generation != self.generation || entry.generation != self.generation {
+            return;
+        }
+        match link.jump {
+            Some(jump) if whole => {
+                self.region.write(jump, &x64::distance(jump, entry.at).to_le_bytes());
+            }
+            _ => {
+                let slot = self.emitter.data.jump(mode(rules), pc);
+                self.used |= 1 << mode(rules);
+                self.region.set(slot, pc);
+                self.region.set(slot + 8, self.region.address(entry.at));
+            }
+        }
+    }
+
+    /// The code of a block, for those who want to see it.
+    pub fn code(&self, entry: Entry) -> Vec<u8> {
+        let end = if entry.generation == self.generation { self.next } else { entry.at };
+        self.region.read(entry.at, end.saturating_sub(entry.at))
+    }
+}
+
+/// What of a hart's rules is in the key of a table of jumps: privilege, and whether floating point is on.
+fn mode(rules: u64) -> u8 {
+    (rules & 7) as u8
+}

@@ -1,0 +1,125 @@
+//! Loads and stores: a look at the page that the base register's last access was in, and what if it is another.
+
+use crate::{
+    emit::{Cold, Emitter, Loc, NONE, Why, hart_at, of},
+    x64::{Alu, Cc, Map, Pp, Rm},
+};
+use hartwright_hart::{Access, layout};
+use hartwright_ir::{Arg, Fmt, Mem};
+use hartwright_mem::PAGE;
+
+/// What a look at the TLB is to bring near, in one number: access size, place, and whether it is a store.
+pub(crate) fn what(store: bool, size: u8, slot: u8) -> u32 {
+    u32::from(size) << 8 | u32::from(slot) << 1 | u32::from(store)
+}
+
+/// The parts of [`what`]: access, size, place.
+pub(crate) fn parts(what: u32) -> (Access, u64, usize) {
+    let access = if what & 1 != 0 { Access::Store } else { Access::Load };
+    (access, u64::from(what >> 8), (what >> 1 & 31) as usize)
+}
+
+/// An access, found: its operand, a temporary that may be used up, and its place.
+struct Found {
+    rm: Rm,
+    temp: u8,
+    slot: u8,
+}
+
+impl Emitter {
+    /// Finds the host's place of an access, or leaves it to the interpreter.
+    fn find(&mut self, store: bool, size: u8, base: Arg, offset: i32) -> Found {
+        self.flush();
+        let slot = if let Arg::X(x) = base { x } else { 0 };
+        let base = self.reg(base);
+        let temp = self.temp();
+        let near = layout::NEAR[usize::from(store)] + 8 * slot as usize;
+        if offset == 0 {
+            self.asm.mov(temp, Rm::Reg(base));
+        } else {
+            self.asm.lea(true, temp, Rm::Mem(base, offset));
+        }
+        self.asm.alu(true, Alu::Xor, temp, hart_at(near + layout::TAGS));
+        // A misaligned address is in no page at hand.
+        self.asm.test_imm(temp, -(PAGE as i32) | i32::from(size - 1));
+        let from = self.asm.jcc(Cc::Ne);
+        let back = self.asm.at();
+        let leave = self.leaving(self.pc, Why::Step, 1);
+        self.cold.push(Cold::Probe { from, back, base, offset, temp, what: what(store, size, slot), leave });
+        self.asm.mov(temp, hart_at(near + layout::ADDENDS));
+        Found { rm: Rm::Sum(base, temp, offset), temp, slot }
+    }
+
+    pub(crate) fn load(&mut self, m: Mem, base: Arg, offset: i32, home: u8) -> Option<Loc> {
+        let Found { rm, temp, .. } = self.find(false, m.size(), base, offset);
+        let d = if home == NONE { temp } else { home };
+        match m {
+            Mem::I8 => self.asm.op0f(true, 0xbe, d, rm),
+            Mem::I16 => self.asm.op0f(true, 0xbf, d, rm),
+            Mem::I32 => self.asm.op(true, 0x63, d, rm),
+            Mem::U8 => self.asm.op0f(false, 0xb6, d, rm),
+            Mem::U16 => self.asm.op0f(false, 0xb7, d, rm),
+            Mem::U32 => self.asm.op(false, 0x8b, d, rm),
+            Mem::I64 | Mem::U64 => self.asm.op(true, 0x8b, d, rm),
+            Mem::I128 => return None,
+        }
+        Some(Loc::Gpr(d))
+    }
+
+    pub(crate) fn store(&mut self, size: u8, base: Arg, offset: i32, v: Arg) -> bool {
+        match v {
+            Arg::C(c) if c as i32 as u64 == c && size >= 4 => {
+                let found = self.find(true, size, base, offset);
+                self.asm.op_imm32(size == 8, 0xc7, 0, found.rm, c as i32);
+                self.stored(found);
+            }
+            v => {
+                let r = self.reg(v);
+                let found = self.find(true, size, base, offset);
+                self.asm.store_sized(size, found.rm, r);
+                self.stored(found);
+            }
+        }
+        true
+    }
+
+    /// After a store: if instructions were decoded out of that page, they are stale.
+    fn stored(&mut self, Found { temp, slot, .. }: Found) {
+        let version = layout::NEAR[1] + layout::VERSIONS + 8 * slot as usize;
+        self.asm.mov(temp, hart_at(version));
+        self.asm.op8_imm8(0xf6, 0, Rm::Mem(temp, 0), 1);
+        let from = self.asm.jcc(Cc::Ne);
+        let leave = self.leaving(self.next, Why::Wrote, 0);
+        self.cold.push(Cold::Wrote { from, version: temp, leave });
+    }
+
+    pub(crate) fn load_float(&mut self, fmt: Fmt, base: Arg, offset: i32, home: u8) -> Option<Loc> {
+        let Found { rm, .. } = self.find(false, (fmt.bits() / 8) as u8, base, offset);
+        let d = if home == NONE { 2 } else { home };
+        match fmt {
+            Fmt::H => return None,
+            Fmt::S => {
+                self.asm.vex(Map::M0f, Pp::F3, false, 0x10, d, 0, rm);
+                self.asm.vex(Map::M0f, Pp::None, false, 0x56, d, d, Rm::Here(self.data.boxes + of(fmt)));
+            }
+            Fmt::D => self.asm.vex(Map::M0f, Pp::F2, false, 0x10, d, 0, rm),
+        }
+        Some(Loc::Xmm(d))
+    }
+
+    pub(crate) fn store_float(&mut self, fmt: Fmt, base: Arg, offset: i32, v: Arg) -> bool {
+        let pp = match fmt {
+            Fmt::H => {
+                // The builder refuses it.
+                return true;
+            }
+            Fmt::S => Pp::F3,
+            Fmt::D => Pp::F2,
+        };
+        let x = self.xmm(v, 0);
+        let found = self.find(true, (fmt.bits() / 8) as u8, base, offset);
+        self.asm.vex(Map::M0f, pp, false, 0x11, x, 0, found.rm);
+        self.stored(found);
+        true
+    }
+}
