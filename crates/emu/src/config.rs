@@ -112,13 +112,10 @@ impl Accel {
     pub(crate) fn engine(name: &str) -> Option<Engine> {
         match name {
             "interp" => Some(Engine::Interpreter),
-            "jit" | "tcg" => Some(Engine::Jit { code: Accel::CODE }),
+            "jit" | "tcg" => Some(Engine::JIT),
             _ => None,
         }
     }
-
-    /// Bytes of translated code for each hart, if nothing else is said.
-    pub(crate) const CODE: usize = 32 << 20;
 }
 
 /// How harts share the host.

@@ -26,11 +26,11 @@ pub enum Engine {
     Jit {
         /// Bytes of code for each hart.
         code: usize,
+        /// So often the interpreter runs a block before it is translated.
+        after: u32,
     },
 }
 
-/// So often the interpreter runs a block before it is translated.
-const HOT: u32 = 16;
 /// So many instructions run before a hart looks whether somebody rang.
 const QUANTUM: u32 = 20_000;
 /// The rounding modes that the host has are the first so many.
@@ -50,16 +50,22 @@ pub(crate) struct Translated {
 /// A hart's translator, and what its tables of jumps go by.
 pub(crate) struct Translator<'c> {
     jit: Jit<'c>,
+    after: u32,
     epoch: u64,
     renewals: u64,
+}
+
+impl Engine {
+    /// The translator as it serves best.
+    pub const JIT: Engine = Engine::Jit { code: 32 << 20, after: 16 };
 }
 
 impl<'c> Translator<'c> {
     /// A translator for `hart`, if its registers have 64 bits and the host can.
     pub(crate) fn new<W: Width>(hart: &'c Hart<W>, engine: Engine) -> Option<Self> {
-        let Engine::Jit { code } = engine else { return None };
+        let Engine::Jit { code, after } = engine else { return None };
         let hart = (hart as &dyn Any).downcast_ref::<Hart<u64>>()?;
-        Some(Translator { jit: Jit::new(hart, code)?, epoch: 0, renewals: 0 })
+        Some(Translator { jit: Jit::new(hart, code)?, after, epoch: 0, renewals: 0 })
     }
 
     /// Forgets all code.
@@ -83,7 +89,7 @@ impl<'c> Translator<'c> {
         let rules = hart.rules() & 7;
         match block.translated.code {
             Some((made_for, entry)) if made_for == rules && self.jit.has(entry) => Some(entry),
-            _ if block.translated.never || block.translated.heat < HOT => {
+            _ if block.translated.never || block.translated.heat < self.after => {
                 block.translated.heat += 1;
                 None
             }

@@ -11,6 +11,11 @@ const DYNAMIC: u8 = 7;
 /// Rounding towards zero.
 const TOWARDS_ZERO: u8 = 1;
 
+/// Whether no result depends on the rounding mode `rm`, which is none of the reserved ones.
+fn is_idle(exact: bool, rm: u8) -> bool {
+    exact && !matches!(rm, 5 | 6)
+}
+
 /// A block being written.
 ///
 /// An instruction that has no operations here, or whose rounding mode is not that of `frm`, becomes a
@@ -283,14 +288,14 @@ impl<'b> Reader for &'b Builder {
     }
     fn int_to_fp(self, from: Int, fmt: Fmt, rm: u8, a: Val<'b>) -> Result<Val<'b>, ()> {
         let exact = fmt == Fmt::D && matches!(from, Int::W | Int::Wu);
-        if fmt == Fmt::H || from == Int::Lu || !exact && rm != DYNAMIC {
+        if fmt == Fmt::H || from == Int::Lu || !is_idle(exact, rm) && rm != DYNAMIC {
             return self.refuse();
         }
         Ok(self.make(Op::IntToFp(from, fmt, a.arg)))
     }
     fn fp_to_fp(self, from: Fmt, to: Fmt, rm: u8, a: Val<'b>) -> Result<Val<'b>, ()> {
         let exact = (from, to) == (Fmt::S, Fmt::D);
-        if from == Fmt::H || to == Fmt::H || !exact && rm != DYNAMIC {
+        if from == Fmt::H || to == Fmt::H || !is_idle(exact, rm) && rm != DYNAMIC {
             return self.refuse();
         }
         Ok(self.make(Op::FpToFp(from, to, a.arg)))

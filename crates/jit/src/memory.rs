@@ -39,9 +39,9 @@ impl Emitter {
         } else {
             self.asm.lea(true, temp, Rm::Mem(base, offset));
         }
-        self.asm.alu(true, Alu::Xor, temp, hart_at(near + layout::TAGS));
-        // A misaligned address is in no page at hand.
-        self.asm.test_imm(temp, -(PAGE as i32) | i32::from(size - 1));
+        // A misaligned address keeps a low bit, and so equals no tag; nor does what stands for none.
+        self.asm.alu_imm(true, Alu::And, Rm::Reg(temp), -(PAGE as i32) | i32::from(size - 1));
+        self.asm.alu(true, Alu::Cmp, temp, hart_at(near + layout::TAGS));
         let from = self.asm.jcc(Cc::Ne);
         let back = self.asm.at();
         let leave = self.leaving(self.pc, Why::Step, 1);

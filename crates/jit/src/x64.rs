@@ -292,10 +292,6 @@ impl Asm {
             self.op_imm32(w, 0x81, op as u8, rm, c);
         }
     }
-    /// `test reg, imm32`.
-    pub(crate) fn test_imm(&mut self, reg: u8, c: i32) {
-        self.op_imm32(true, 0xf7, 0, Rm::Reg(reg), c);
-    }
     pub(crate) fn setcc(&mut self, c: Cc, reg: u8) {
         self.op0f_byte(false, 0x90 | c as u8, 0, Rm::Reg(reg));
     }

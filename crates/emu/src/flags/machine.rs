@@ -376,7 +376,7 @@ fn accel(asked: &mut Asked, arg: &Argument) -> Result<(), Outcome> {
             "tb-size" => {
                 let size =
                     parse_whole(key, value).map_err(|_| arg.refuse("Parameter 'tb-size' expects uint64"))?;
-                if let (Engine::Jit { code }, true) = (&mut accel.engine, size > 0) {
+                if let (Engine::Jit { code, .. }, true) = (&mut accel.engine, size > 0) {
                     *code = usize::try_from(size).unwrap_or(usize::MAX).saturating_mul(1 << 20);
                 }
             }

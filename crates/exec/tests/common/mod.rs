@@ -55,7 +55,7 @@ impl Mmio for Finisher {
 /// The interpreter, or with `HARTWRIGHT_ENGINE=jit` the translator.
 pub(crate) fn engine() -> Engine {
     match std::env::var("HARTWRIGHT_ENGINE").as_deref() {
-        Ok("jit") => Engine::Jit { code: 8 << 20 },
+        Ok("jit") => Engine::Jit { code: 8 << 20, after: 0 },
         _ => Engine::Interpreter,
     }
 }
