@@ -37,6 +37,9 @@ const PROGRAMS: &[Program] = &[
     },
 ];
 
+/// Our engines, each of which runs every program.
+const ENGINES: [&str; 2] = ["interp", "jit"];
+
 /// What is compared otherwise: what it is called, what is compared, and what prints it.
 type Own = (&'static str, &'static str, fn(usize) -> Result<()>);
 
@@ -81,19 +84,25 @@ fn against_qemu(wanted: &dyn Fn(&str) -> bool, rounds: usize) -> Result<()> {
     let work = target().join("bench");
     fs::create_dir_all(&work)?;
 
-    println!("{:10} {:>12} {:>12} {:>7} {:>14}", "program", "hartwright", "qemu", "speed", "guest instr/s");
+    println!("{:16} {:>12} {:>12} {:>7} {:>14}", "program", "hartwright", "qemu", "speed", "guest instr/s");
     for program in PROGRAMS.iter().filter(|program| wanted(program.name)) {
         let options = (program.options)(&work).with_context(|| program.name)?;
-        let (mut own, mut other) = (Vec::new(), Vec::new());
+        let with = |engine: &str| [options.clone(), vec!["-accel".into(), engine.into()]].concat();
+        let (mut own, mut other) = (ENGINES.map(|_| Vec::new()), Vec::new());
         for _ in 0..rounds {
-            own.push(time(&ours.0, ours.1, &options)?);
+            for (engine, own) in ENGINES.iter().zip(&mut own) {
+                own.push(time(&ours.0, ours.1, &with(engine))?);
+            }
             other.push(time(&peer.0, peer.1, &options)?);
         }
-        let instructions = own[0].instructions;
-        let (own, other) = (median(&own), median(&other));
-        let speed =
-            instructions.map_or_else(|| "-".into(), |count| format!("{:.1} M", count as f64 / own / 1e6));
-        println!("{:10} {own:10.3} s {other:10.3} s {:7.3} {speed:>14}", program.name, other / own);
+        let other = median(&other);
+        for (engine, own) in ENGINES.iter().zip(own) {
+            let (instructions, own) = (own[0].instructions, median(&own));
+            let speed =
+                instructions.map_or_else(|| "-".into(), |count| format!("{:.1} M", count as f64 / own / 1e6));
+            let name = format!("{} {engine}", program.name);
+            println!("{name:16} {own:10.3} s {other:10.3} s {:7.3} {speed:>14}", other / own);
+        }
     }
     println!("medians of {rounds} interleaved rounds; CPU seconds; speed is QEMU's time by ours");
     Ok(())

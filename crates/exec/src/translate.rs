@@ -47,9 +47,26 @@ pub(crate) struct Translated {
     never: bool,
 }
 
+/// What translates, made for the first block that runs often: many harts of a machine never run one.
+enum LazyJit<'c> {
+    Later(&'c Hart<u64>, usize),
+    Here(Box<Jit<'c>>),
+    /// This host has none.
+    Never,
+}
+
+impl<'c> LazyJit<'c> {
+    fn get(&mut self) -> Option<&mut Jit<'c>> {
+        if let LazyJit::Later(hart, code) = *self {
+            *self = Jit::new(hart, code).map_or(LazyJit::Never, |jit| LazyJit::Here(Box::new(jit)));
+        }
+        if let LazyJit::Here(jit) = self { Some(jit) } else { None }
+    }
+}
+
 /// A hart's translator, and what its tables of jumps go by.
 pub(crate) struct Translator<'c> {
-    jit: Jit<'c>,
+    jit: LazyJit<'c>,
     after: u32,
     epoch: u64,
     renewals: u64,
@@ -61,16 +78,18 @@ impl Engine {
 }
 
 impl<'c> Translator<'c> {
-    /// A translator for `hart`, if its registers have 64 bits and the host can.
+    /// A translator for `hart`, if its registers have 64 bits.
     pub(crate) fn new<W: Width>(hart: &'c Hart<W>, engine: Engine) -> Option<Self> {
         let Engine::Jit { code, after } = engine else { return None };
         let hart = (hart as &dyn Any).downcast_ref::<Hart<u64>>()?;
-        Some(Translator { jit: Jit::new(hart, code)?, after, epoch: 0, renewals: 0 })
+        Some(Translator { jit: LazyJit::Later(hart, code), after, epoch: 0, renewals: 0 })
     }
 
     /// Forgets all code.
     pub(crate) fn clear(&mut self) {
-        self.jit.clear();
+        if let LazyJit::Here(jit) = &mut self.jit {
+            jit.clear();
+        }
     }
 
     /// Empties the tables of jumps if they may be stale.
@@ -79,7 +98,9 @@ impl<'c> Translator<'c> {
         let (epoch, renewals) = (hart.rules() >> 3, hart.ram().renewals());
         if (self.epoch, self.renewals) != (epoch, renewals) {
             (self.epoch, self.renewals) = (epoch, renewals);
-            self.jit.forget_jumps();
+            if let LazyJit::Here(jit) = &mut self.jit {
+                jit.forget_jumps();
+            }
         }
     }
 
@@ -88,7 +109,11 @@ impl<'c> Translator<'c> {
     fn code<W: Width>(&mut self, hart: &Hart<W>, block: &mut Block<'_, W>) -> Option<Entry> {
         let rules = hart.rules() & 7;
         match block.translated.code {
-            Some((made_for, entry)) if made_for == rules && self.jit.has(entry) => Some(entry),
+            Some((made_for, entry))
+                if made_for == rules && matches!(&self.jit, LazyJit::Here(jit) if jit.has(entry)) =>
+            {
+                Some(entry)
+            }
             _ if block.translated.never || block.translated.heat < self.after => {
                 block.translated.heat += 1;
                 None
@@ -123,10 +148,11 @@ impl<'c> Translator<'c> {
             return None;
         }
         let mut meaning = builder.finish();
-        let entry = self.jit.translate(&mut meaning, pc, hart.rules()).or_else(|| {
+        let jit = self.jit.get()?;
+        let entry = jit.translate(&mut meaning, pc, hart.rules()).or_else(|| {
             // It is full: what is hot is soon there again.
-            self.jit.clear();
-            self.jit.translate(&mut meaning, pc, hart.rules())
+            jit.clear();
+            jit.translate(&mut meaning, pc, hart.rules())
         })?;
         block.translated.code = Some((hart.rules() & 7, entry));
         Some(entry)
@@ -176,9 +202,10 @@ impl<W: Width> Core<W> {
             return Ok(None);
         }
         let Some(entry) = translator.code(hart, block) else { return Ok(None) };
+        let LazyJit::Here(jit) = &mut translator.jit else { return Ok(None) };
         if let Some(way) = way.take() {
-            translator.jit.link(way, hart.pc(), hart.rules(), entry, block.is_in_one_page());
+            jit.link(way, hart.pc(), hart.rules(), entry, block.is_in_one_page());
         }
-        Ok(Some(translator.jit.run(entry, QUANTUM)))
+        Ok(Some(jit.run(entry, QUANTUM)))
     }
 }

@@ -60,6 +60,8 @@ pub struct Jit<'c> {
     generation: u64,
     /// Modes whose table of jumps has something, as a set.
     used: u8,
+    /// Modes that have a table.
+    ready: u8,
 }
 
 /// The MXCSR of Rust code: all exceptions masked, rounding to nearest.
@@ -105,15 +107,17 @@ impl<'c> Jit<'c> {
         let enter = emitter.doors(bring as *const () as u64);
         region.write(0, &emitter.asm.code);
         let first = emitter.asm.at();
-        let mut jit = Jit { hart, region, emitter, enter, first, next: first, generation: 0, used: u8::MAX };
-        jit.forget_jumps();
-        Some(jit)
+        Some(Jit { hart, region, emitter, enter, first, next: first, generation: 0, used: 0, ready: 0 })
     }
 
     /// Translates `block`, which begins at `pc` and runs under `rules`; `None` if there is no room.
     pub fn translate(&mut self, block: &mut Block, pc: u64, rules: u64) -> Option<Entry> {
         if self.next + LONGEST > self.region.code_size() {
             return None;
+        }
+        if self.ready >> mode(rules) & 1 == 0 {
+            self.ready |= 1 << mode(rules);
+            self.empty_table(mode(rules).into());
         }
         block.sweep(&mut self.emitter.last);
         debug_assert_eq!(block.verify(), Ok(()), "{block}");
@@ -138,12 +142,16 @@ impl<'c> Jit<'c> {
 
     /// Forgets where jumps between pages go: translations of addresses, or what is in memory, may have changed.
     pub fn forget_jumps(&mut self) {
-        for mode in (0..MODES).filter(|mode| self.used >> mode & 1 != 0) {
-            for i in 0..JUMPS {
-                self.region.set(self.emitter.data.jumps + 16 * (mode * JUMPS + i), NOWHERE);
-            }
+        let used = std::mem::take(&mut self.used);
+        for mode in (0..MODES).filter(|mode| used >> mode & 1 != 0) {
+            self.empty_table(mode);
         }
-        self.used = 0;
+    }
+
+    fn empty_table(&mut self, mode: usize) {
+        for i in 0..JUMPS {
+            self.region.set(self.emitter.data.jumps + 16 * (mode * JUMPS + i), NOWHERE);
+        }
     }
 
     /// Runs code from `entry` on, for so many instructions or a few more.

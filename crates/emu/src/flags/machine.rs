@@ -68,7 +68,7 @@ pub(super) const FLAGS: &[Flag] = &[
         names: &["accel"],
         form: "[accel=]interp|jit|tcg[,PROPERTY=VALUE]...",
         brief: "choose the engine that executes instructions",
-        more: "`interp` is the interpreter, `jit` translates what runs often to code of the host, if that is an \
+        more: "`interp`, the interpreter, is what runs if nothing is said; `jit` translates what runs often to code of the host, if that is an \
                x86-64 with AVX, BMI and FMA; `tcg`, QEMU's name for its own, means it too. Harts of 32 and 128 bits, \
                counted time, watched addresses and -d are the interpreter's. Each hart has a host thread of its own; \
                with thread=single they take turns on one. tb-size=MIB is how much code a hart keeps (default: 32); \

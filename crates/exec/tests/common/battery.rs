@@ -5,9 +5,10 @@
 //! here and on any other machine with RAM at 0x80000000 and a finisher, and the records can be compared.
 
 use super::{
-    Machine, RAM, Rng,
+    Machine, RAM, Rng, engine,
     recorder::{CONTROL, Layout, Shape, recorder},
 };
+use hartwright_exec::Engine;
 use hartwright_isa::cpu::CpuModel;
 
 /// Memory for loads and stores to play in.
@@ -42,7 +43,12 @@ pub(crate) struct Case {
 
 /// Runs an image here; gives as much memory afterwards.
 pub(crate) fn run_here(image: &[u8], model: CpuModel) -> Vec<u8> {
-    let machine = Machine::new(1, SIZE, model);
+    run_by(engine(), image, model)
+}
+
+/// The same, by one engine.
+pub(crate) fn run_by(engine: Engine, image: &[u8], model: CpuModel) -> Vec<u8> {
+    let machine = Machine::run_by(engine, SIZE, model);
     machine.space.write_bytes(RAM, image).unwrap();
     machine.run();
     let mut memory = vec![0; image.len()];

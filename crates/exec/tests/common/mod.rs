@@ -52,10 +52,13 @@ impl Mmio for Finisher {
     }
 }
 
+/// The translator, from the first instruction on.
+pub(crate) const TRANSLATOR: Engine = Engine::Jit { code: 8 << 20, after: 0 };
+
 /// The interpreter, or with `HARTWRIGHT_ENGINE=jit` the translator.
 pub(crate) fn engine() -> Engine {
     match std::env::var("HARTWRIGHT_ENGINE").as_deref() {
-        Ok("jit") => Engine::Jit { code: 8 << 20, after: 0 },
+        Ok("jit") => TRANSLATOR,
         _ => Engine::Interpreter,
     }
 }
@@ -75,6 +78,16 @@ impl Machine {
 
     /// One whose harts share the host as `pace` says, by a timer of a clock of its own.
     pub(crate) fn paced(harts: u64, ram: u64, model: CpuModel, mtime: Arc<Mtime>, pace: Pace) -> Self {
+        Machine::made(harts, ram, model, mtime, pace, engine())
+    }
+
+    /// One hart, run by an engine of choice.
+    pub(crate) fn run_by(engine: Engine, ram: u64, model: CpuModel) -> Self {
+        let mtime = Mtime::new(Clock::new(), 10_000_000);
+        Machine::made(1, ram, model, mtime, Pace::Together, engine)
+    }
+
+    fn made(harts: u64, ram: u64, model: CpuModel, mtime: Arc<Mtime>, pace: Pace, engine: Engine) -> Self {
         let (finish, finished) = mpsc::channel();
         let mut builder = AddressSpace::build();
         builder.ram("ram", RAM, ram).unwrap();
@@ -100,7 +113,7 @@ impl Machine {
             environment: None,
             semihost: None,
             pace,
-            engine: engine(),
+            engine,
         });
         Machine { space, clock, mtime, harts: harts.unwrap(), events, finished }
     }

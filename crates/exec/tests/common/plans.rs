@@ -1,8 +1,8 @@
 //! Which rows are proven against whom: a plan a register width.
 
 use super::{
-    RAM, Rng,
-    battery::{BREAKPOINT, Battery, Case, Outcome, SCRATCH, SCRATCH_SIZE, run_here},
+    RAM, Rng, TRANSLATOR,
+    battery::{BREAKPOINT, Battery, Case, Outcome, SCRATCH, SCRATCH_SIZE, run_by, run_here},
     full, model,
     peer::{Qemu, qemus},
     recorder::Shape,
@@ -379,16 +379,30 @@ impl Plan {
         peer: &Peer,
     ) -> (Vec<(usize, Option<String>)>, bool) {
         let image = battery.image();
-        let (ours, theirs) = thread::scope(|scope| {
+        let (ours, translated, theirs) = thread::scope(|scope| {
             let ours = scope.spawn(|| run_here(image, (self.model)()));
+            // The translator is for 64 bits.
+            let translated =
+                (self.shape.xlen == 64).then(|| scope.spawn(|| run_by(TRANSLATOR, image, (self.model)())));
             let theirs = qemu.run(image, peer.cpu);
-            (ours.join().expect("it runs here"), theirs)
+            let ended = |run: thread::ScopedJoinHandle<'_, Vec<u8>>| run.join().expect("it runs here");
+            (ended(ours), translated.map(ended), theirs)
         });
         let scratch = |memory: &[u8]| {
             let at = (SCRATCH - RAM) as usize;
             memory[at..at + SCRATCH_SIZE as usize].to_vec()
         };
-        (battery.differences(&ours, &theirs, peer.excused), scratch(&ours) == scratch(&theirs))
+        let mut differences = battery.differences(&ours, &theirs, peer.excused);
+        if let Some(translated) = translated {
+            let by_engine = battery.differences(&translated, &ours, |_, _, _| false);
+            let named =
+                by_engine.into_iter().map(|(i, line)| (i, line.map(|line| format!("translated: {line}"))));
+            differences.extend(named);
+            if scratch(&translated) != scratch(&ours) {
+                return (differences, false);
+            }
+        }
+        (differences, scratch(&ours) == scratch(&theirs))
     }
 }
 

@@ -1,0 +1,105 @@
+//! What the builder makes of meanings, as text.
+#![forbid(unsafe_code)]
+
+use hartwright_ir::{Bin, Builder, End, Fmt, Fp, Mem, Op, Reader, System, Value};
+
+type Read = fn(&Builder) -> Result<(), ()>;
+
+/// Instructions of 4 bytes from 0x1000 on.
+fn lift(insns: &[Read]) -> (Builder, End) {
+    let builder = Builder::new(true);
+    let mut end = End::Next;
+    for (i, read) in insns.iter().enumerate() {
+        end = builder.insn(0x1000 + 4 * i as u64, 4, |builder| read(builder));
+    }
+    (builder, end)
+}
+
+#[track_caller]
+fn check(insns: &[Read], expect: &str) {
+    let (builder, _) = lift(insns);
+    let mut block = builder.finish();
+    assert_eq!(block.verify(), Ok(()));
+    block.sweep(&mut Vec::new());
+    assert_eq!(block.to_string(), expect);
+}
+
+#[test]
+fn what_is_known_is_folded() {
+    check(
+        &[
+            |m| Ok(m.set_x(10, m.constant(0x1000))),
+            |m| Ok(m.set_x(10, m.x(10) + m.constant(0x234))),
+            |m| Ok(m.set_x(11, m.load(Mem::I32, m.x(10) + m.constant(4))?)),
+            |m| Ok(m.set_x(0, m.x(5) + m.x(6))),
+        ],
+        "0x1000:\n0x1004:\n    x10 = 0x1234\n0x1008:\n    %5 = load.i32 0(0x1238)\n    x11 = %5\n0x100c:\n",
+    );
+}
+
+#[test]
+fn an_offset_becomes_part_of_its_access() {
+    check(
+        &[
+            |m| m.store(Mem::I8, m.x(8) + m.constant(-16), m.x(9)),
+            |m| Ok(m.set_x(1, m.load(Mem::U16, m.x(2) + m.x(3))?)),
+        ],
+        "0x1000:\n    store.i8 x9, -16(x8)\n0x1004:\n    %3 = add x2, x3\n    %4 = load.u16 0(%3)\n    x1 = %4\n",
+    );
+}
+
+#[test]
+fn a_write_that_nobody_sees_is_dropped_and_one_before_an_access_is_not() {
+    check(
+        &[
+            |m| Ok(m.set_x(5, m.x(6) + m.x(7))),
+            |m| Ok(m.set_x(5, m.x(6).bin32(Bin::Sub, m.constant(1)))),
+            |m| m.store(Mem::I64, m.x(2), m.x(8)),
+            |m| Ok(m.set_x(5, m.x(9))),
+        ],
+        "0x1000:\n0x1004:\n    %4 = add.w x6, 0xffffffff\n    x5 = %4\n0x1008:\n    store.i64 x8, 0(x2)\n0x100c:\n    x5 = x9\n",
+    );
+}
+
+#[test]
+fn a_jump_through_the_link_register_keeps_where_it_goes() {
+    check(
+        &[|m| {
+            let to = m.landing(m.x(1))?;
+            m.set_x(1, m.constant(0x1004));
+            m.jump(to)
+        }],
+        "0x1000:\n    %1 = copy x1\n    x1 = 0x1004\n    jump %1\n",
+    );
+}
+
+#[test]
+fn what_has_no_operation_is_a_step_and_ends_the_block() {
+    let (builder, end) = lift(&[
+        |m| Ok(m.set_x(5, m.x(6) + m.x(7))),
+        |m| m.system(System::Ecall).map(|()| m.set_x(5, m.x(8))),
+    ]);
+    assert_eq!(end, End::Left);
+    let block = builder.finish();
+    assert_eq!(block.ops.last(), Some(&Op::Step(0x1004)));
+    // A rounding mode of the instruction's own, and half precision.
+    for (fmt, rm) in [(Fmt::D, 0), (Fmt::H, 7)] {
+        let builder = Builder::new(true);
+        let ended = builder.insn(0, 4, |m| {
+            let sum = m.fp(Fp::Add, fmt, rm, [m.f(1), m.f(2), m.f(2)])?;
+            Ok::<(), ()>(m.set_f(3, sum))
+        });
+        assert_eq!((ended, builder.is_step()), (End::Left, true));
+    }
+}
+
+#[test]
+fn known_branches_are_none() {
+    let (builder, end) = lift(&[
+        |m| Ok(m.set_x(5, m.constant(1))),
+        |m| m.jump_if(m.x(5).bin(Bin::Eq, m.constant(0)), 0x2000),
+        |m| m.jump_if(m.x(5).bin(Bin::Ne, m.constant(0)), 0x3000),
+    ]);
+    assert_eq!(end, End::Goes(0x3000));
+    assert!(!builder.finish().ops.iter().any(|op| matches!(op, Op::JumpIf(..))));
+}
