@@ -10,7 +10,7 @@ fn lift(insns: &[Read]) -> (Builder, End) {
     let builder = Builder::new(true);
     let mut end = End::Next;
     for (i, read) in insns.iter().enumerate() {
-        end = builder.insn(0x1000 + 4 * i as u64, 4, |builder| read(builder));
+        end = builder.insn(0x1000 + 4 * i as u64, 4, read);
     }
     (builder, end)
 }
@@ -28,10 +28,22 @@ fn check(insns: &[Read], expect: &str) {
 fn what_is_known_is_folded() {
     check(
         &[
-            |m| Ok(m.set_x(10, m.constant(0x1000))),
-            |m| Ok(m.set_x(10, m.x(10) + m.constant(0x234))),
-            |m| Ok(m.set_x(11, m.load(Mem::I32, m.x(10) + m.constant(4))?)),
-            |m| Ok(m.set_x(0, m.x(5) + m.x(6))),
+            |m| {
+                m.set_x(10, m.constant(0x1000));
+                Ok(())
+            },
+            |m| {
+                m.set_x(10, m.x(10) + m.constant(0x234));
+                Ok(())
+            },
+            |m| {
+                m.set_x(11, m.load(Mem::I32, m.x(10) + m.constant(4))?);
+                Ok(())
+            },
+            |m| {
+                m.set_x(0, m.x(5) + m.x(6));
+                Ok(())
+            },
         ],
         "0x1000:\n0x1004:\n    x10 = 0x1234\n0x1008:\n    %5 = load.i32 0(0x1238)\n    x11 = %5\n0x100c:\n",
     );
@@ -42,7 +54,10 @@ fn an_offset_becomes_part_of_its_access() {
     check(
         &[
             |m| m.store(Mem::I8, m.x(8) + m.constant(-16), m.x(9)),
-            |m| Ok(m.set_x(1, m.load(Mem::U16, m.x(2) + m.x(3))?)),
+            |m| {
+                m.set_x(1, m.load(Mem::U16, m.x(2) + m.x(3))?);
+                Ok(())
+            },
         ],
         "0x1000:\n    store.i8 x9, -16(x8)\n0x1004:\n    %3 = add x2, x3\n    %4 = load.u16 0(%3)\n    x1 = %4\n",
     );
@@ -52,10 +67,19 @@ fn an_offset_becomes_part_of_its_access() {
 fn a_write_that_nobody_sees_is_dropped_and_one_before_an_access_is_not() {
     check(
         &[
-            |m| Ok(m.set_x(5, m.x(6) + m.x(7))),
-            |m| Ok(m.set_x(5, m.x(6).bin32(Bin::Sub, m.constant(1)))),
+            |m| {
+                m.set_x(5, m.x(6) + m.x(7));
+                Ok(())
+            },
+            |m| {
+                m.set_x(5, m.x(6).bin32(Bin::Sub, m.constant(1)));
+                Ok(())
+            },
             |m| m.store(Mem::I64, m.x(2), m.x(8)),
-            |m| Ok(m.set_x(5, m.x(9))),
+            |m| {
+                m.set_x(5, m.x(9));
+                Ok(())
+            },
         ],
         "0x1000:\n0x1004:\n    %4 = add.w x6, 0xffffffff\n    x5 = %4\n0x1008:\n    store.i64 x8, 0(x2)\n0x100c:\n    x5 = x9\n",
     );
@@ -76,8 +100,11 @@ fn a_jump_through_the_link_register_keeps_where_it_goes() {
 #[test]
 fn what_has_no_operation_is_a_step_and_ends_the_block() {
     let (builder, end) = lift(&[
-        |m| Ok(m.set_x(5, m.x(6) + m.x(7))),
-        |m| m.system(System::Ecall).map(|()| m.set_x(5, m.x(8))),
+        |m| {
+            m.set_x(5, m.x(6) + m.x(7));
+            Ok(())
+        },
+        |m| m.system(System::Ecall),
     ]);
     assert_eq!(end, End::Left);
     let block = builder.finish();
@@ -87,7 +114,8 @@ fn what_has_no_operation_is_a_step_and_ends_the_block() {
         let builder = Builder::new(true);
         let ended = builder.insn(0, 4, |m| {
             let sum = m.fp(Fp::Add, fmt, rm, [m.f(1), m.f(2), m.f(2)])?;
-            Ok::<(), ()>(m.set_f(3, sum))
+            m.set_f(3, sum);
+            Ok::<(), ()>(())
         });
         assert_eq!((ended, builder.is_step()), (End::Left, true));
     }
@@ -96,7 +124,10 @@ fn what_has_no_operation_is_a_step_and_ends_the_block() {
 #[test]
 fn known_branches_are_none() {
     let (builder, end) = lift(&[
-        |m| Ok(m.set_x(5, m.constant(1))),
+        |m| {
+            m.set_x(5, m.constant(1));
+            Ok(())
+        },
         |m| m.jump_if(m.x(5).bin(Bin::Eq, m.constant(0)), 0x2000),
         |m| m.jump_if(m.x(5).bin(Bin::Ne, m.constant(0)), 0x3000),
     ]);
