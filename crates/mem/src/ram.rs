@@ -194,6 +194,9 @@ impl Ram {
             .get((at >> PAGE_SHIFT) as usize)
             .map_or(0, |page| page.fetch_or(CODE, Ordering::SeqCst));
         fence(Ordering::SeqCst);
+        if version & CODE == 0 {
+            see_stores();
+        }
         version | CODE
     }
 
@@ -269,6 +272,23 @@ impl Ram {
         assert!(at < self.len(), "callers check offsets");
         // SAFETY: `at` lies in the mapping, which lives as long as `self`.
         unsafe { AtomicU8::from_ptr(self.base.add(at as usize)) }
+    }
+}
+
+/// Waits until every thread's earlier stores can be seen. Whoever stores looks afterwards whether the page has code, and
+/// the host may do that look first: a store that is seen by nobody yet would be taken for none.
+fn see_stores() {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::thread::{MembarrierCommand, membarrier};
+        use std::sync::Once;
+        static REGISTERED: Once = Once::new();
+        // A kernel without this call leaves a moment in which a hart does not see what another just wrote; the guest's
+        // `fence.i` looks at the bytes again.
+        REGISTERED.call_once(|| {
+            let _ = membarrier(MembarrierCommand::RegisterPrivateExpedited);
+        });
+        let _ = membarrier(MembarrierCommand::PrivateExpedited);
     }
 }
 
