@@ -14,7 +14,7 @@ use hartwright_isa::{
 };
 use hartwright_machine::Outside;
 use hartwright_mem::AddressSpace;
-use hartwright_wire::{Clock, Mtime};
+use hartwright_wire::{Clock, Entropy, Mtime};
 use std::sync::{Arc, OnceLock};
 
 /// Where RAM begins, and harts with it.
@@ -45,6 +45,7 @@ impl Bare {
             reset_pc: RAM,
             space: space.clone(),
             mtime: mtime.clone(),
+            entropy: Entropy::default(),
         };
         let harts = Harts::new(Setup {
             harts: (0..count).map(config).collect(),

@@ -18,7 +18,8 @@ mod monitor;
 mod registers;
 mod sbi;
 mod stage;
-mod virtio;
+
+use hartwright_virtio::any_guest;
 
 /// Something that reads bytes.
 pub struct Target {
@@ -49,11 +50,27 @@ pub const TARGETS: &[Target] = &[
     Target { name: "qcow2",         about: "a disk's image: opened, read, written, opened again",       longest: 1 << 13, run: hartwright_block::any_image, words: Vec::new },
     Target { name: "program",       about: "a program on two harts of `param`, with its devices",      longest: 1 << 11, run: harts::program,              words: Vec::new },
     Target { name: "sbi",           about: "calls of S-mode with any registers, and programs that make them", longest: 1 << 10, run: sbi::run,             words: Vec::new },
-    Target { name: "virtio",        about: "a driver of any virtio card, its rings in memory",            longest: 1 << 11, run: virtio::run,                 words: Vec::new },
+    Target { name: "virtio-balloon", about: "a driver of that card, its rings in memory",                   longest: 1 << 11, run: |data| any_guest("virtio-balloon-device", data), words: Vec::new },
+    Target { name: "virtio-blk",     about: "a driver of that card, its rings in memory",                   longest: 1 << 11, run: |data| any_guest("virtio-blk-device", data), words: Vec::new },
+    Target { name: "virtio-rng",     about: "a driver of that card, its rings in memory",                   longest: 1 << 11, run: |data| any_guest("virtio-rng-device", data), words: Vec::new },
+    Target { name: "virtio-serial",  about: "a driver of that card, its rings in memory",                   longest: 1 << 11, run: |data| any_guest("virtio-serial-device", data), words: Vec::new },
     Target { name: "registers",     about: "accesses to every device type that is linked in",          longest: 1 << 11, run: registers::run,              words: Vec::new },
 ];
 
 /// The target called `name`.
 pub fn find(name: &str) -> Option<&'static Target> {
     TARGETS.iter().find(|target| target.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_virtio_card_is_a_target() {
+        let cards = stage::registry().classes().filter(|class| class.bus == Some("virtio-bus"));
+        let named = cards.map(|card| card.name.trim_end_matches("-device"));
+        let targets = TARGETS.iter().map(|target| target.name).filter(|name| name.starts_with("virtio-"));
+        assert_eq!(named.collect::<Vec<_>>(), targets.collect::<Vec<_>>());
+    }
 }

@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: guest programs on our release build against QEMU, in interleaved rounds; and ours with this
+//! `cargo xtask bench`: guest programs on our release build against both QEMUs, in interleaved rounds; and ours with this
 //! against ours with that.
 //!
 //! What counts is the ratio of CPU seconds (user and system, all threads) of two processes that ran
@@ -9,7 +9,7 @@ mod trace;
 
 use crate::{
     cache::{Cache, sha256},
-    cargo, debian, target, workspace,
+    cargo, debian, peers, target, workspace,
 };
 use anyhow::{Context, Result, bail, ensure};
 use nix::sys::resource::{UsageWho, getrusage};
@@ -18,6 +18,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    time::Instant,
 };
 
 /// A guest program that ends by itself.
@@ -36,9 +37,6 @@ const PROGRAMS: &[Program] = &[
         options: boot,
     },
 ];
-
-/// Our engines, each of which runs every program.
-const ENGINES: [&str; 2] = ["interp", "jit"];
 
 /// What is compared otherwise: what it is called, what is compared, and what prints it.
 type Own = (&'static str, &'static str, fn(usize) -> Result<()>);
@@ -79,32 +77,45 @@ fn hartwright() -> PathBuf {
 
 fn against_qemu(wanted: &dyn Fn(&str) -> bool, rounds: usize) -> Result<()> {
     debian::install_missing(PACKAGES)?;
-    let ours = (hartwright(), "param");
-    let peer = (Path::new("qemu-system-riscv64").to_owned(), "virt");
+    let cache = Cache::of_user()?;
+    peers::fetch(&cache)?;
+    let emulators = [
+        ("interp", hartwright(), &["-accel", "interp"][..]),
+        ("jit", hartwright(), &["-accel", "jit"]),
+        ("qemu 7.2", "qemu-system-riscv64".into(), &[]),
+        ("qemu 11.1", peers::script(&cache, "qemu-system-riscv64"), &[]),
+    ];
     let work = target().join("bench");
     fs::create_dir_all(&work)?;
 
-    println!("{:16} {:>12} {:>12} {:>7} {:>14}", "program", "hartwright", "qemu", "speed", "guest instr/s");
+    println!(
+        "{:10} {:10} {:>10} {:>10} {:>7} {:>14}",
+        "program", "emulator", "CPU", "wall", "speed", "guest instr/s"
+    );
     for program in PROGRAMS.iter().filter(|program| wanted(program.name)) {
         let options = (program.options)(&work).with_context(|| program.name)?;
-        let with = |engine: &str| [options.clone(), vec!["-accel".into(), engine.into()]].concat();
-        let (mut own, mut other) = (ENGINES.map(|_| Vec::new()), Vec::new());
+        let mut runs = emulators.each_ref().map(|_| Vec::new());
         for _ in 0..rounds {
-            for (engine, own) in ENGINES.iter().zip(&mut own) {
-                own.push(time(&ours.0, ours.1, &with(engine))?);
+            for ((_, emulator, engine), runs) in emulators.iter().zip(&mut runs) {
+                let engine = engine.iter().map(OsString::from);
+                runs.push(time(emulator, &options.iter().cloned().chain(engine).collect::<Vec<_>>())?);
             }
-            other.push(time(&peer.0, peer.1, &options)?);
         }
-        let other = median(&other);
-        for (engine, own) in ENGINES.iter().zip(own) {
-            let (instructions, own) = (own[0].instructions, median(&own));
-            let speed =
-                instructions.map_or_else(|| "-".into(), |count| format!("{:.1} M", count as f64 / own / 1e6));
-            let name = format!("{} {engine}", program.name);
-            println!("{name:16} {own:10.3} s {other:10.3} s {:7.3} {speed:>14}", other / own);
+        let peer = runs.last().map_or(0.0, |runs| median(runs, |run| run.cpu));
+        for ((name, ..), runs) in emulators.iter().zip(&runs) {
+            let (cpu, wall) = (median(runs, |run| run.cpu), median(runs, |run| run.wall));
+            let rate = runs[0].instructions.map(|count| format!("{:.1} M", count as f64 / cpu / 1e6));
+            println!(
+                "{:10} {name:10} {cpu:8.3} s {wall:8.3} s {:7.3} {:>14}",
+                program.name,
+                peer / cpu,
+                rate.as_deref().unwrap_or("-")
+            );
         }
     }
-    println!("medians of {rounds} interleaved rounds; CPU seconds; speed is QEMU's time by ours");
+    println!(
+        "machine virt, one hart; medians of {rounds} interleaved rounds; speed is QEMU 11's CPU time by this one's"
+    );
     Ok(())
 }
 
@@ -175,22 +186,24 @@ fn boot(_: &Path) -> Result<Vec<OsString>> {
 /// One run.
 struct Run {
     /// CPU seconds of the whole process.
-    seconds: f64,
+    cpu: f64,
+    /// Seconds from its start to its end.
+    wall: f64,
     /// What the guest itself counted, if it prints a line `instructions : N ...`.
     instructions: Option<u64>,
 }
 
-fn time(emulator: &Path, machine: &str, options: &[OsString]) -> Result<Run> {
-    let before = children()?;
+fn time(emulator: &Path, options: &[OsString]) -> Result<Run> {
+    let (before, begun) = (children()?, Instant::now());
     let mut command = Command::new(emulator);
-    command.args(["-machine", machine, "-nographic"]).args(options).stdin(Stdio::null());
+    command.args(["-machine", "virt", "-nographic"]).args(options).stdin(Stdio::null());
     let ended = command.output().with_context(|| format!("cannot start {}", emulator.display()))?;
-    let seconds = children()? - before;
+    let (cpu, wall) = (children()? - before, begun.elapsed().as_secs_f64());
     if !ended.status.success() {
         bail!("{command:?} ended with {}: {}", ended.status, String::from_utf8_lossy(&ended.stderr));
     }
     let said = String::from_utf8_lossy(&ended.stdout);
-    Ok(Run { seconds, instructions: said.lines().find_map(instructions) })
+    Ok(Run { cpu, wall, instructions: said.lines().find_map(instructions) })
 }
 
 /// The number in a line such as `instructions     : 1050000000 by minstret`.
@@ -207,9 +220,9 @@ fn children() -> Result<f64> {
     Ok((user.tv_sec() + system.tv_sec()) as f64 + (user.tv_usec() + system.tv_usec()) as f64 / 1e6)
 }
 
-/// The median of the runs' seconds.
-fn median(runs: &[Run]) -> f64 {
-    center(runs.iter().map(|run| run.seconds).collect())
+/// The median of what `seconds` says of each run.
+fn median(runs: &[Run], seconds: impl Fn(&Run) -> f64) -> f64 {
+    center(runs.iter().map(seconds).collect())
 }
 
 /// The median; the mean of the middle two for an even number.
@@ -234,10 +247,7 @@ mod tests {
 
     #[test]
     fn the_median_is_in_the_middle() {
-        let runs = |seconds: &[f64]| {
-            seconds.iter().map(|&s| Run { seconds: s, instructions: None }).collect::<Vec<_>>()
-        };
-        assert_eq!(median(&runs(&[3.0, 1.0, 2.0])), 2.0);
-        assert_eq!(median(&runs(&[4.0, 1.0, 2.0, 3.0])), 2.5);
+        assert_eq!(center(vec![3.0, 1.0, 2.0]), 2.0);
+        assert_eq!(center(vec![4.0, 1.0, 2.0, 3.0]), 2.5);
     }
 }

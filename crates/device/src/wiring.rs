@@ -26,8 +26,10 @@ pub struct Wiring {
     pub block: BlockPort,
     /// What firmware may ask the emulator for.
     pub items: Arc<Items>,
-    /// The time of day when the clock was at 0, in nanoseconds since 1970 began.
+    /// What is added, wrapping, to what [`day`](Self::day) shows to have nanoseconds since 1970 began.
     pub epoch: u64,
+    /// What the time of day goes by, where it is not [`clock`](Self::clock).
+    pub day: Option<Clock>,
     /// Random bytes, for a device that gives some to the guest.
     pub entropy: Entropy,
     /// Where to ask for power-off and reset.
@@ -58,6 +60,7 @@ impl Default for Wiring {
             block: BlockPort::default(),
             items: Arc::default(),
             epoch: 0,
+            day: None,
             entropy: Entropy::default(),
             power: Power::default(),
             cards: vec![],
@@ -72,11 +75,17 @@ impl Wiring {
         self.lines.get(output).cloned().unwrap_or_default()
     }
 
+    /// The clock that the time of day goes by.
+    pub fn time_of_day(&self) -> Clock {
+        self.day.as_ref().unwrap_or(&self.clock).clone()
+    }
+
     /// What its cards are wired to, in order: they share its clock, its memory and its pins.
     pub fn take_cards(&mut self) -> Vec<Wiring> {
         let mut cards = std::mem::take(&mut self.cards);
         for card in &mut cards {
             (card.clock, card.mtime) = (self.clock.clone(), self.mtime.clone());
+            (card.epoch, card.day) = (self.epoch, self.day.clone());
             (card.memory, card.me) = (self.memory.clone(), self.me.clone());
         }
         cards

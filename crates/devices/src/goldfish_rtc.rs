@@ -62,7 +62,7 @@ fn high(old: u64, half: u32) -> u64 {
 }
 
 impl GoldfishRtc {
-    /// What is added to the machine's clock to have the time of day.
+    /// What is added to the clock to have the time of day.
     fn offset(&self) -> u64 {
         self.epoch.wrapping_add(self.state.ahead)
     }
@@ -158,10 +158,11 @@ impl GoldfishRtc {
 impl Device for GoldfishRtc {
     fn realize(&mut self, wiring: Wiring) -> Result<(), Error> {
         let own = wiring.own(OWN);
-        self.alarm = Some((wiring.clock.alarm(own.clone()), own));
+        let clock = wiring.time_of_day();
+        self.alarm = Some((clock.alarm(own.clone()), own));
         self.irq = wiring.line(0);
         self.epoch = wiring.epoch;
-        self.clock = Some(wiring.clock);
+        self.clock = Some(clock);
         Ok(())
     }
 

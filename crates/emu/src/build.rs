@@ -9,7 +9,7 @@ use hartwright_monitor::{Control, Outside, Parts, Stops};
 use hartwright_sbi::Sbi;
 use hartwright_semihosting::Debugger;
 
-use crate::{Assembled, Config, Counted, Failure, Outcome, Threads, semihosting::semihosting};
+use crate::{Assembled, Config, Counted, Failure, Outcome, Threads, entropy, semihosting::semihosting};
 
 /// A machine, what goes into its memory, and who runs it.
 pub struct Built {
@@ -46,6 +46,7 @@ impl Built {
             reset_pc: plan.start(id as u32),
             space: frame.space.clone(),
             mtime: frame.mtime.clone(),
+            entropy: entropy::of_hart(config, &ends.entropy, id),
         };
         let stops = Stops::default();
         let halter: Arc<OnceLock<Box<dyn Fn() + Send + Sync>>> = Arc::default();

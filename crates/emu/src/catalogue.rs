@@ -5,7 +5,7 @@ use hartwright_isa::cpu::Target;
 use hartwright_machine::{Board, boards, parameters};
 use hartwright_objects::{Category, Class, Globals, Property, Registry, Value, nearest, unlinked_advice};
 
-use crate::{Face, Failure};
+use crate::{Face, Failure, not_yet};
 
 /// `-machine help`.
 pub(crate) fn machines() -> String {
@@ -15,7 +15,7 @@ pub(crate) fn machines() -> String {
 }
 
 /// What every machine takes besides its own.
-const COMMON: [(&str, &str); 8] = [
+const COMMON: [(&str, &str); 10] = [
     ("append", "What the kernel's command line is, as -append says it"),
     ("dtb", "The device tree to give instead of the machine's own, as -dtb says it"),
     ("dumpdtb", "Write the device tree to this file and end"),
@@ -24,6 +24,8 @@ const COMMON: [(&str, &str); 8] = [
     ("initrd", "The kernel's first file system, as -initrd says it"),
     ("kernel", "The kernel, as -kernel says it"),
     ("memory-backend", "The id of the memory backend that all RAM is in"),
+    ("memory.size", "The bytes of RAM, as -m says it in MiB"),
+    ("smp", "The number of harts and their topology: smp.cpus and so on, as -smp says it"),
 ];
 
 /// `-machine NAME,help`, of a built-in machine.
@@ -32,6 +34,11 @@ pub(crate) fn machine(name: &str) -> Option<String> {
     let class = (board.class)();
     let mut lines: Vec<String> = (class.properties)().iter().map(property).collect();
     lines.extend(COMMON.map(|(name, doc)| line(&format!("{name}=<string>"), doc, "")));
+    lines.extend(not_yet::MACHINE.iter().map(|(name, here)| {
+        let only =
+            if here.is_empty() { String::new() } else { format!(", other than {}", here.join(" and ")) };
+        line(&format!("{name}=<string>"), &format!("not yet in hartwright{only}"), "")
+    }));
     lines.sort();
     Some(format!("{} options:\n{}", class.name, lines.concat()))
 }
@@ -122,8 +129,24 @@ pub(crate) fn events() -> String {
     )
 }
 
-/// What to say of a device type that there is not; QEMU's face has QEMU's words alone.
+/// What to say of a device type that there is not: of one that QEMU has, what there is in its place; of any other,
+/// what may be meant, where QEMU's face has QEMU's words alone.
 pub(crate) fn not_a_device(name: &str, face: Face) -> String {
+    let known = ["-non-transitional", "-transitional"].iter().find_map(|end| name.strip_suffix(end));
+    let known = known.unwrap_or(name);
+    let there = |names: &str| names.split(' ').any(|other| other == known);
+    let pci = there(not_yet::ON_PCI);
+    if pci || there(not_yet::DEVICES) {
+        let on_mmio = format!("{}-device", known.strip_suffix("-pci").unwrap_or(known));
+        let named = not_yet::INSTEAD.iter().find(|(theirs, _)| *theirs == known).map(|(_, ours)| *ours);
+        let instead = named.or(Some(&*on_mmio).filter(|name| is_device(name)));
+        let hint = match instead {
+            Some(ours) => format!("use -device {ours}"),
+            None => "-device help lists what there is".into(),
+        };
+        let what = if pci { "a device on PCI, which is" } else { "a device that is" };
+        return format!("'{name}' is {what} not yet in hartwright: {hint}");
+    }
     let words = format!("'{name}' is not a valid device model name");
     if face == Face::Qemu {
         return words;

@@ -353,9 +353,14 @@ pub fn resolve(program: &Program, asked: Asked) -> Result<Config, Outcome> {
     }
     if !is_file(&machine) {
         for (name, here) in not_yet::MACHINE {
-            if let Some(value) = properties.take(name).filter(|value| !here.contains(&&**value)) {
-                let why = format!("{name}={value}: not yet in hartwright");
-                return Err(Outcome::Fail(Failure::of(&format!("-machine {machine}"), why)));
+            let inside = format!("{name}.");
+            let given = |(key, _): &&(String, String)| key == name || key.starts_with(&inside);
+            while let Some((key, value)) = properties.pairs().iter().find(given).cloned() {
+                if !here.contains(&&*value) {
+                    let why = format!("{key}={value}: not yet in hartwright");
+                    return Err(Outcome::Fail(Failure::of(&format!("-machine {machine}"), why)));
+                }
+                properties.take(&key);
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Random bytes for the guest: the host's, those of `-seed`, or those of a file that `-object rng-random` names.
+//! Random bytes for the guest, its devices and its harts: the host's, those of `-seed`, or those of a file that `-object rng-random` names.
 
 use std::{
     collections::HashMap,
@@ -55,6 +55,14 @@ pub(crate) fn common(config: &Config) -> Entropy {
         Some(_) => seeded(),
         // In a chroot without /dev there is still what the standard library keys its tables with.
         None => open(HOST).unwrap_or_else(|_| seeded()),
+    }
+}
+
+/// What polling `seed` gives hart `id`: with `-seed` a stream of its own, whenever which hart asks.
+pub(crate) fn of_hart(config: &Config, common: &Entropy, id: u64) -> Entropy {
+    match config.boot.seed {
+        Some(seed) => Entropy::seeded(seed ^ (id + 1).rotate_right(16)),
+        None => common.clone(),
     }
 }
 

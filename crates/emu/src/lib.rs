@@ -45,7 +45,7 @@ pub use host::{Host, HostEvent};
 pub use memory::{MemoryBackend, Store};
 pub use numa::NumaOption;
 pub use program::{Face, Program};
-pub use rtc::Rtc;
+pub use rtc::{DayClock, Rtc};
 pub use run::{main_with, run};
 pub use semihosting::{SemihostingOption, SemihostingTarget};
 pub use signals::HostSignal;

@@ -1,24 +1,44 @@
-//! `-rtc`: the time of day that a machine's clock begins with.
+//! `-rtc`: the time of day that a machine begins with, and what it goes by from there.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use hartwright_backend::opts::{Opts, Refusal};
+use hartwright_device::Clock;
 
-/// The time of day when the machine begins.
+/// The time of day of a machine.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Rtc {
-    /// In seconds since 1970 began, in UTC; `None` is the host's.
+    /// What it is when the machine begins, in seconds since 1970 began, in UTC; `None` is the host's.
     pub base: Option<u64>,
+    /// What it goes by.
+    pub clock: DayClock,
+}
+
+/// What the time of day goes by: `-rtc clock=`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DayClock {
+    /// The host's time of day, which may be set: also while the machine is stopped.
+    #[default]
+    Host,
+    /// The host's monotonic clock: also while the machine is stopped.
+    Rt,
+    /// The machine's clock, which stands while it does, and with `-icount` counts instructions.
+    Vm,
 }
 
 impl Rtc {
     /// Reads the argument of `-rtc`.
     pub(crate) fn parse(opts: &Opts) -> Result<Rtc, Refusal> {
         opts.only(&["base", "clock", "driftfix"])?;
-        for (key, good) in [("clock", &["vm", "rt", "host"][..]), ("driftfix", &["none", "slew"])] {
-            if let Some(value) = opts.get(key).filter(|value| !good.contains(value)) {
-                return Err(Refusal::new(format!("invalid option value '{value}'")));
-            }
+        let wrong = |value: &str| Refusal::new(format!("invalid option value '{value}'"));
+        let clock = match opts.get("clock") {
+            None | Some("host") => DayClock::Host,
+            Some("rt") => DayClock::Rt,
+            Some("vm") => DayClock::Vm,
+            Some(value) => return Err(wrong(value)),
+        };
+        if let Some(value) = opts.get("driftfix").filter(|value| !["none", "slew"].contains(value)) {
+            return Err(wrong(value));
         }
         for (key, absent) in [("driftfix", "slew"), ("base", "localtime")] {
             if opts.get(key) == Some(absent) {
@@ -34,13 +54,24 @@ impl Rtc {
                 )
             })?),
         };
-        Ok(Rtc { base })
+        Ok(Rtc { base, clock })
     }
 
-    /// Nanoseconds since 1970 began, in whole seconds.
-    pub fn epoch(&self) -> u64 {
-        let host = || SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        self.base.unwrap_or_else(host).saturating_mul(1_000_000_000)
+    /// What the time of day goes by, where it is not the machine's clock, and what is added to what that clock shows,
+    /// wrapping, to have nanoseconds since 1970 began.
+    pub fn begin(&self) -> (Option<Clock>, u64) {
+        let day = match self.clock {
+            DayClock::Host => Some(Clock::of_host()),
+            DayClock::Rt => Some(Clock::new()),
+            DayClock::Vm => None,
+        };
+        if let Some(clock) = &day {
+            clock.start();
+        }
+        let host = || SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64);
+        let base = self.base.map_or_else(host, |base| base.saturating_mul(1_000_000_000));
+        let shown = day.as_ref().map_or(0, Clock::now);
+        (day, base.wrapping_sub(shown))
     }
 }
 
@@ -73,6 +104,24 @@ fn seconds(date: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_time_of_day_goes_by_the_clock_that_was_asked_for() {
+        let begin = |text: &str| Rtc::parse(&Opts::parse(text, None).unwrap()).unwrap().begin();
+        let year = 31_536_000_000_000_000;
+        let (day, epoch) = begin("base=1971-01-01,clock=vm");
+        assert_eq!((day.is_none(), epoch), (true, year));
+        for text in ["base=1971-01-01,clock=rt", "base=1971-01-01,clock=host", "base=1971-01-01"] {
+            let (day, epoch) = begin(text);
+            let day = day.expect("it goes by the host");
+            // Nobody stops it with the machine.
+            let (first, hour) = (day.now().wrapping_add(epoch), 3_600_000_000_000);
+            assert!((year..year + hour).contains(&first), "{text}: {first}");
+            while day.now().wrapping_add(epoch) == first {}
+        }
+        let (day, epoch) = begin("clock=host");
+        assert!(day.is_some() && (epoch as i64).abs() < 1_000_000_000_000, "it is the host's: {epoch}");
+    }
 
     #[test]
     fn a_date_is_so_many_seconds() {

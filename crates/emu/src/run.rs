@@ -217,7 +217,8 @@ fn ends(
     });
     let entropy = entropy::common(config);
     let sources = entropy::sources(config, &entropy).map_err(Outcome::Fail)?;
-    Ok(Ends { ports, disks: disks.ports(), epoch: config.rtc.epoch(), entropy, sources, power })
+    let (day, epoch) = config.rtc.begin();
+    Ok(Ends { ports, disks: disks.ports(), epoch, day, entropy, sources, power })
 }
 
 fn forward_host_events(host: &mut Host, outbox: Sender<Message>) -> Result<(), Outcome> {

@@ -65,6 +65,10 @@ pub(crate) fn live<W: Width>(
 ) {
     let bell = Arc::new(Bell::default());
     runners.iter().for_each(|runner| runner.core.hart.port().share(bell.clone()));
+    if let Some(icount) = &icount {
+        let bell = bell.clone();
+        icount.clock.on_sooner(move || bell.ring());
+    }
     let mut count = Count::new(icount);
     loop {
         if !runners.iter().any(|runner| runner.running) {
@@ -243,10 +247,10 @@ impl Count {
         } else {
             let most = Duration::from_nanos(soonest.saturating_sub(now)).min(NAP);
             let begun = Instant::now();
-            bell.sleep_unless(news, most);
+            bell.sleep_unless(|| news() || clock.soonest() != soonest, most);
             let slept = begun.elapsed().as_nanos() as u64;
-            // Without sleep, time stands while nothing but the world outside can go on.
-            if self.icount.sleep { slept.min(soonest.saturating_sub(now)) } else { 0 }
+            // Without sleep, time stands while nothing but the world outside can go on, which may set an alarm.
+            if self.icount.sleep { slept.min(clock.soonest().saturating_sub(now)) } else { 0 }
         };
         self.at = (self.done, now.saturating_add(passed));
         self.icount.clock.tell(self.after(0));

@@ -6,7 +6,8 @@ mod common;
 use common::{Machine, RAM, finish, li, model, op};
 use hartwright_exec::{Pace, Shift};
 use hartwright_isa::csr;
-use hartwright_wire::{Clock, Mtime};
+use hartwright_wire::{Clock, Line, Mtime};
+use std::thread;
 
 fn csrr(rd: u32, number: u16) -> u32 {
     op("csrrs", rd, 0, 0, number.into())
@@ -76,6 +77,31 @@ fn without_sleep_a_wait_of_hours_is_over_at_once() {
     words.extend([op("wfi", 0, 0, 0, 0), csrr(10, csr::TIME), op("sub", 10, 10, 7, 0)]);
     let passed = machine.outcome(&words);
     assert!((hours..hours + 10).contains(&passed), "{passed}");
+}
+
+#[test]
+fn an_alarm_from_outside_rings_at_its_time_while_all_harts_wait() {
+    for sleep in [true, false] {
+        let machine = Machine::counted(1, Shift::Fixed(0), sleep);
+        let mut words = li(5, MEETING);
+        words.extend([csrr(6, csr::TIME), op("addi", 6, 6, 0, 1), op("sd", 0, 5, 6, 0)]);
+        words.extend(li(6, 1 << 11));
+        words.extend([csrw(csr::MIE, 6), op("wfi", 0, 0, 0, 0), csrr(10, csr::TIME)]);
+        let (space, clock) = (machine.space.clone(), machine.clock.clone());
+        let external = Line::new(machine.harts.port(0), 11);
+        let outside = thread::spawn(move || {
+            while space.load(MEETING, 8).unwrap() == 0 {
+                thread::yield_now();
+            }
+            let alarm = clock.alarm(external);
+            let at = clock.now() + 1_000;
+            alarm.at(Some(at));
+            (at, alarm)
+        });
+        let woken = machine.outcome(&words);
+        let (at, _alarm) = outside.join().unwrap();
+        assert!((at..at + 100).contains(&woken), "{at} {woken}, sleep {sleep}");
+    }
 }
 
 /// Every hart adds 1 to a word 1000 times with `lr` and `sc`, writes down what it saw last, and the last one done

@@ -5,7 +5,7 @@ use hartwright_exec::{Breakpoints, Engine, Environment, Event, Harts, Inspect, P
 use hartwright_hart::{Config, Port};
 use hartwright_isa::{cpu::CpuModel, csr};
 use hartwright_mem::{AddressSpace, PAGE};
-use hartwright_wire::{Clock, Mtime, Sink};
+use hartwright_wire::{Clock, Entropy, Mtime, Sink};
 use std::{
     sync::{
         Arc, Mutex,
@@ -36,6 +36,7 @@ fn hart_with(program: &[u32], environment: Option<Arc<dyn Environment>>) -> (Har
         reset_pc: RAM,
         space,
         mtime: Mtime::new(Clock::new(), 10_000_000),
+        entropy: Entropy::default(),
     };
     let (tell, told) = mpsc::channel();
     let tell = Mutex::new(tell);

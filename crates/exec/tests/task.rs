@@ -5,7 +5,7 @@ use hartwright_exec::{Core, Exit, Task, Trace};
 use hartwright_hart::{Access, Cause, Config, Hart, Protection, Trap};
 use hartwright_isa::cpu::CpuModel;
 use hartwright_mem::AddressSpace;
-use hartwright_wire::{Clock, Mtime};
+use hartwright_wire::{Clock, Entropy, Mtime};
 use std::{sync::Arc, time::Instant};
 
 /// The first page is code, the second data; nothing else is there.
@@ -31,7 +31,7 @@ fn core(code: &[u32]) -> Core<u64> {
     space.write_bytes(0, &bytes).unwrap();
     let model = CpuModel { pmp_entries: 0, ..CpuModel::find("rv64").unwrap().clone() };
     let mtime = Mtime::new(Clock::without_alarms(Instant::now()), 10_000_000);
-    let hart = Hart::new(Config { model, id: 0, reset_pc: 0, space, mtime });
+    let hart = Hart::new(Config { model, id: 0, reset_pc: 0, space, mtime, entropy: Entropy::default() });
     hart.protect(Arc::new(Pages));
     Core::new(hart)
 }

@@ -1,7 +1,7 @@
 //! The protocol packet by packet, as a debugger sends them.
 
 use crate::{packet::framed, start};
-use hartwright_device::{CharPort, Clock, Mtime};
+use hartwright_device::{CharPort, Clock, Entropy, Mtime};
 use hartwright_exec::{Engine, Harts, Pace, Setup, Trace};
 use hartwright_hart::Config;
 use hartwright_isa::cpu::CpuModel;
@@ -100,6 +100,7 @@ fn machine_of(model: &str, content: &[(u64, Vec<u8>)]) -> (Arc<Control>, Around)
         reset_pc: RAM,
         space: space.clone(),
         mtime: Mtime::new(clock.clone(), 10_000_000),
+        entropy: Entropy::default(),
     };
     let (stops, quit) = (Stops::default(), Around::default());
     let harts = vec![config(0), config(1)];

@@ -320,16 +320,12 @@ impl<W: Width> Hart<W> {
         }
     }
 
-    /// What `seed` holds when it is polled: that there are 16 bits of entropy, and these. They come of the hart's
-    /// number and of when it asks, in instructions and in time (SplitMix64); so they are as random as the clock.
+    /// What `seed` holds when it is polled: that there are 16 bits of entropy, and these.
     fn poll_entropy(&self) -> u64 {
         const ES16: u64 = 2 << 30;
-        let when = self.instret().rotate_left(32) ^ self.config().mtime.read() ^ self.config().id << 48;
-        let state = self.csrs.entropy.get().wrapping_add(0x9e37_79b9_7f4a_7c15) ^ when;
-        self.csrs.entropy.set(state);
-        let z = (state ^ state >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ES16 | (z ^ z >> 31) >> 48
+        let mut bits = [0; 2];
+        self.config().entropy.fill(&mut bits);
+        ES16 | u64::from(u16::from_le_bytes(bits))
     }
 
     /// `mstatus`, with `FS` and `SD` as they now are.

@@ -13,7 +13,7 @@ use crate::{
 use hartwright_ir::Width;
 use hartwright_isa::{Ext, cpu::CpuModel};
 use hartwright_mem::{Access, AddressSpace, Ram};
-use hartwright_wire::{Comparator, Line, Mtime};
+use hartwright_wire::{Comparator, Entropy, Line, Mtime};
 use std::{
     cell::{Cell, OnceCell, RefCell},
     mem::offset_of,
@@ -33,6 +33,8 @@ pub struct Config {
     pub space: Arc<AddressSpace>,
     /// Its `time`.
     pub mtime: Arc<Mtime>,
+    /// What polling its `seed` gives (Zkr).
+    pub entropy: Entropy,
 }
 
 /// Says which pages may be accessed how, where no page tables do: in user mode the emulator is the kernel.
@@ -125,8 +127,6 @@ pub(crate) struct Csrs {
     pub(crate) mtval: Cell<u64>,
     pub(crate) menvcfg: Cell<u64>,
     pub(crate) mseccfg: Cell<u64>,
-    /// What the next polling of `seed` goes on from.
-    pub(crate) entropy: Cell<u64>,
     pub(crate) mstateen: [Cell<u64>; 4],
     pub(crate) stvec: Cell<u64>,
     pub(crate) scounteren: Cell<u64>,

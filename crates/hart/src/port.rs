@@ -36,7 +36,8 @@ impl Bell {
         }
     }
 
-    fn ring(&self) {
+    /// Wakes whoever sleeps.
+    pub fn ring(&self) {
         // Taking the lock orders this ring, and the news before it, after the look of one that is just falling asleep.
         drop(self.asleep.lock().unwrap_or_else(PoisonError::into_inner));
         self.rung.notify_all();

@@ -6,7 +6,7 @@ use hartwright_hart::{Cause, Config, Hart, Privilege, Trap};
 use hartwright_ir::CsrOp;
 use hartwright_isa::{cpu::CpuModel, csr::*};
 use hartwright_mem::AddressSpace;
-use hartwright_wire::{Clock, Mtime};
+use hartwright_wire::{Clock, Entropy, Mtime};
 
 const RAM: u64 = 0x8000_0000;
 
@@ -15,7 +15,14 @@ fn hart() -> Hart<u32> {
     builder.ram("ram", RAM, 0x10_0000).unwrap();
     let mtime = Mtime::new(Clock::new(), 10_000_000);
     let model = CpuModel::find("max32").unwrap().clone();
-    Hart::new(Config { model, id: 0, reset_pc: RAM, space: builder.finish().unwrap(), mtime })
+    Hart::new(Config {
+        model,
+        id: 0,
+        reset_pc: RAM,
+        space: builder.finish().unwrap(),
+        mtime,
+        entropy: Entropy::default(),
+    })
 }
 
 /// Writes registers, and compares what they and others hold then.

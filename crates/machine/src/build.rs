@@ -61,8 +61,10 @@ pub struct Outside {
     pub ports: HashMap<String, CharPort>,
     /// Disks by the id of their `-drive` or their node's name.
     pub disks: HashMap<String, BlockPort>,
-    /// The time of day when the machine's clock is at 0, in nanoseconds since 1970 began.
+    /// What is added, wrapping, to what [`day`](Self::day) shows to have nanoseconds since 1970 began.
     pub epoch: u64,
+    /// What the time of day goes by, where it is not the machine's clock.
+    pub day: Option<Clock>,
     /// Random bytes, for devices that name no source.
     pub entropy: Entropy,
     /// Sources of random bytes by the ids of their `-object`.
@@ -191,6 +193,7 @@ impl Frame {
                 block: disk(&row.class, object(DISK), &outside.disks)?,
                 items: self.items.clone(),
                 epoch: outside.epoch,
+                day: outside.day.clone(),
                 entropy: outside.entropy.clone(),
                 power: outside.power.clone(),
                 cards: self.card_wirings(&[index], outside)?,

@@ -1,7 +1,7 @@
 //! A machine of two harts and some memory to try the monitor on.
 
 use crate::{Control, Outside, Parts, Stops};
-use hartwright_device::{Clock, Mtime};
+use hartwright_device::{Clock, Entropy, Mtime};
 use hartwright_exec::{Engine, Harts, Pace, Setup, Trace};
 use hartwright_hart::Config;
 use hartwright_isa::cpu::CpuModel;
@@ -76,6 +76,7 @@ pub(crate) fn machine(program: &[u32]) -> (Arc<Control>, Asked) {
         reset_pc: RAM,
         space: space.clone(),
         mtime: Mtime::new(clock.clone(), 10_000_000),
+        entropy: Entropy::default(),
     };
     let stops = Stops::default();
     let setup = Setup {

@@ -9,7 +9,7 @@ use hartwright_hart::Config;
 use hartwright_isa::cpu::Target as Cpus;
 use hartwright_mem::AddressSpace;
 use hartwright_semihosting::{Debugger, OPERATIONS, Reply, Semihosting, Setup, Target};
-use hartwright_wire::{Clock, Mtime};
+use hartwright_wire::{Clock, Entropy, Mtime};
 use std::sync::{Arc, mpsc};
 
 const RAM: u64 = 0x8000_0000;
@@ -49,6 +49,7 @@ impl Machine {
             reset_pc: RAM,
             space,
             mtime: Mtime::new(clock.clone(), 10_000_000),
+            entropy: Entropy::default(),
         };
         let (ask, requests) = mpsc::channel();
         let (console, debugger) = (CharPort::default(), Arc::<Debugger>::default());

@@ -17,6 +17,7 @@ use crate::{
 use hartwright_exec::{Trace, Tracing};
 use hartwright_isa::cpu::{CpuModel, MODELS};
 use hartwright_mem::PAGE;
+use hartwright_wire::Entropy;
 use std::{
     ffi::{CString, OsString},
     fs::OpenOptions,
@@ -177,15 +178,7 @@ fn environment(options: &Options) -> Vec<Vec<u8>> {
 fn random(seed: Option<u64>) -> [u8; 16] {
     let mut bytes = [0; 16];
     match seed {
-        // SplitMix64.
-        Some(mut state) => {
-            for half in bytes.chunks_mut(8) {
-                state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-                let mixed = (state ^ state >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-                let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-                half.copy_from_slice(&(mixed ^ mixed >> 31).to_le_bytes());
-            }
-        }
+        Some(seed) => Entropy::seeded(seed).fill(&mut bytes),
         None => {
             // SAFETY: the buffer is as long as is said. Without random numbers zeros have to do.
             unsafe { libc::getrandom(bytes.as_mut_ptr().cast(), bytes.len(), 0) };

@@ -13,7 +13,7 @@ use crate::{
 use hartwright_exec::{Core, Exit, Task};
 use hartwright_hart::{Cause, Config, Hart, Trap};
 use hartwright_isa::csr;
-use hartwright_wire::{Clock, Mtime};
+use hartwright_wire::{Clock, Entropy, Mtime};
 use std::{
     cell::{Cell, RefCell},
     sync::{Arc, atomic::Ordering},
@@ -91,6 +91,8 @@ pub(crate) fn run(
         reset_pc: registers.pc,
         space: process.memory.space().clone(),
         mtime: Mtime::new(Clock::without_alarms(process.born), HZ),
+        // Nobody polls it: Linux lets no program do so.
+        entropy: Entropy::default(),
     }));
     core.hart.protect(process.memory.clone());
     registers.give(&core.hart);

@@ -4,11 +4,11 @@ use crate::Line;
 use std::{
     collections::BTreeSet,
     sync::{
-        Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak,
+        Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak,
         atomic::{AtomicU64, Ordering},
     },
     thread::{self, ThreadId},
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 /// Virtual time in nanoseconds since the machine was made; clones are the same clock.
@@ -26,13 +26,14 @@ struct Hand {
     now: AtomicU64,
     /// When the soonest alarm rings; [`Clock::NEVER`] if none is armed.
     soonest: AtomicU64,
+    /// Who wants to know that an alarm came to be the soonest.
+    sooner: OnceLock<Box<dyn Fn() + Send + Sync>>,
 }
 
 struct State {
-    /// Virtual nanoseconds up to `since`.
+    /// Virtual nanoseconds before it last began to go.
     passed: u64,
-    /// When the clock was last started; `None` while it stands.
-    since: Option<Instant>,
+    going: Going,
     /// Armed alarms, soonest first: virtual nanoseconds and the alarm's number.
     armed: BTreeSet<(u64, usize)>,
     /// The lines of all alarms, by number.
@@ -41,13 +42,30 @@ struct State {
     ringing: Option<(usize, ThreadId)>,
 }
 
+/// What moves a clock on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Going {
+    /// Nothing: it stands.
+    Not,
+    /// The host's monotonic clock.
+    Since(Instant),
+    /// The host's time of day, which somebody may set.
+    Host,
+}
+
 impl State {
-    fn new(since: Option<Instant>) -> Self {
-        State { passed: 0, since, armed: BTreeSet::new(), lines: vec![], ringing: None }
+    fn new(going: Going) -> Self {
+        State { passed: 0, going, armed: BTreeSet::new(), lines: vec![], ringing: None }
     }
 
     fn now(&self) -> u64 {
-        self.passed + self.since.map_or(0, |since| since.elapsed().as_nanos() as u64)
+        match self.going {
+            Going::Not => self.passed,
+            Going::Since(since) => self.passed + since.elapsed().as_nanos() as u64,
+            Going::Host => {
+                SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |day| day.as_nanos() as u64)
+            }
+        }
     }
 }
 
@@ -91,7 +109,17 @@ impl Default for Clock {
 impl Clock {
     /// A clock at 0, standing; [`start`](Self::start) sets it going.
     pub fn new() -> Self {
-        let clock = Clock(Shared::new(State::new(None), None));
+        Self::with_thread(Going::Not)
+    }
+
+    /// The host's time of day, in nanoseconds since 1970 began; it goes always, and where the host sets its clock, it
+    /// follows, an alarm too.
+    pub fn of_host() -> Self {
+        Self::with_thread(Going::Host)
+    }
+
+    fn with_thread(going: Going) -> Self {
+        let clock = Clock(Shared::new(State::new(going), None));
         let shared = Arc::downgrade(&clock.0);
         // Without a thread no alarm would ring, and nothing later could say so.
         thread::Builder::new()
@@ -103,14 +131,15 @@ impl Clock {
 
     /// A clock that goes since `since`, and has no thread: its alarms never ring.
     pub fn without_alarms(since: Instant) -> Self {
-        Clock(Shared::new(State::new(Some(since)), None))
+        Clock(Shared::new(State::new(Going::Since(since)), None))
     }
 
     /// A clock at 0 that has no thread and goes only by [`advance`](Self::advance) and [`tell`](Self::tell): for a
     /// device on a bench, and where time is counted in instructions. It cannot be started or stopped.
     pub fn by_hand() -> Self {
-        let hand = Hand { now: AtomicU64::new(0), soonest: AtomicU64::new(Self::NEVER) };
-        Clock(Shared::new(State::new(None), Some(hand)))
+        let (now, soonest) = (AtomicU64::new(0), AtomicU64::new(Self::NEVER));
+        let hand = Hand { now, soonest, sooner: OnceLock::new() };
+        Clock(Shared::new(State::new(Going::Not), Some(hand)))
     }
 
     /// A time that never comes.
@@ -147,6 +176,15 @@ impl Clock {
         self.0.hand.as_ref().map_or(Self::NEVER, |hand| hand.soonest.load(Ordering::Relaxed))
     }
 
+    /// Has `tell` told whenever an alarm of a clock [`by_hand`](Self::by_hand) came to be the soonest: whoever advances
+    /// it may be waiting for a later one. The first who asks is told; `tell` must not wait.
+    pub fn on_sooner(&self, tell: impl Fn() + Send + Sync + 'static) {
+        if let Some(hand) = &self.0.hand {
+            // Nobody else advances it.
+            let _ = hand.sooner.set(Box::new(tell));
+        }
+    }
+
     /// Virtual nanoseconds.
     pub fn now(&self) -> u64 {
         match &self.0.hand {
@@ -158,16 +196,20 @@ impl Clock {
     /// Sets time going.
     pub fn start(&self) {
         if self.0.hand.is_none() {
-            self.0.lock().since.get_or_insert_with(Instant::now);
-            self.0.changed.notify_all();
+            let mut state = self.0.lock();
+            if state.going == Going::Not {
+                state.going = Going::Since(Instant::now());
+                self.0.changed.notify_all();
+            }
         }
     }
 
     /// Holds time; armed alarms wait with it.
     pub fn stop(&self) {
         let mut state = self.0.lock();
-        state.passed = state.now();
-        state.since = None;
+        if state.going != Going::Host {
+            (state.passed, state.going) = (state.now(), Going::Not);
+        }
     }
 
     /// An alarm, not yet armed, that raises `line` when it rings. Lowering it is its owner's business.
@@ -181,16 +223,17 @@ impl Clock {
 /// The clock's thread: sleeps until the soonest alarm, raises its line, until the clock is gone.
 fn ring(shared: &Weak<Shared>) {
     /// How long a clock that nobody holds any more may keep its thread.
+    /// And how late an alarm may be where the host's time of day was set.
     const IDLE: Duration = Duration::from_millis(200);
     while let Some(shared) = shared.upgrade() {
         let state = shared.lock();
         let now = state.now();
         let wait = match state.armed.first() {
-            Some(&(at, _)) if at <= now && state.since.is_some() => {
+            Some(&(at, _)) if at <= now && state.going != Going::Not => {
                 shared.ring_first(state);
                 continue;
             }
-            Some(&(at, _)) if state.since.is_some() => Duration::from_nanos(at - now).min(IDLE),
+            Some(&(at, _)) if state.going != Going::Not => Duration::from_nanos(at - now).min(IDLE),
             _ => IDLE,
         };
         drop(shared.changed.wait_timeout(state, wait));
@@ -218,14 +261,17 @@ impl Alarm {
         if let Some(old) = armed.take() {
             state.armed.remove(&(old, self.number));
         }
-        if let Some(new) = at {
-            state.armed.insert((new, self.number));
-            if state.armed.first() == Some(&(new, self.number)) {
-                self.clock.0.changed.notify_all();
-            }
-        }
+        state.armed.extend(at.map(|new| (new, self.number)));
+        let soonest = at.is_some_and(|new| state.armed.first() == Some(&(new, self.number)));
         *armed = at;
         shared.show(&state);
+        drop((armed, state));
+        if soonest {
+            shared.changed.notify_all();
+            if let Some(tell) = shared.hand.as_ref().and_then(|hand| hand.sooner.get()) {
+                tell();
+            }
+        }
     }
 }
 
@@ -264,6 +310,19 @@ mod tests {
         assert_eq!(clock.now(), 0);
         clock.start();
         assert_eq!(told.recv(), Ok((7, true)));
+    }
+
+    #[test]
+    fn the_host_s_time_of_day_goes_whatever_happens_and_rings() {
+        let clock = Clock::of_host();
+        let before = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() as u64;
+        clock.stop();
+        assert!(clock.now() >= before);
+        let (line, told) = line(3);
+        let alarm = clock.alarm(line);
+        alarm.at(Some(before + 20_000_000));
+        assert_eq!(told.recv(), Ok((3, true)));
+        assert!(clock.now() >= before + 20_000_000);
     }
 
     #[test]
@@ -310,6 +369,21 @@ mod tests {
         alarm.at(Some(500));
         alarm.at(None);
         assert_eq!(clock.soonest(), Clock::NEVER);
+    }
+
+    #[test]
+    fn who_advances_a_clock_by_hand_is_told_of_a_sooner_alarm() {
+        let (tell, told) = mpsc::channel();
+        let clock = Clock::by_hand();
+        let shown = clock.clone();
+        let tell = Mutex::new(tell);
+        clock.on_sooner(move || tell.lock().unwrap().send(shown.soonest()).unwrap());
+        let (first, second) = (clock.alarm(Line::unconnected()), clock.alarm(Line::unconnected()));
+        first.at(Some(300));
+        second.at(Some(400));
+        second.at(Some(200));
+        first.at(None);
+        assert_eq!(told.try_iter().collect::<Vec<_>>(), [300, 200]);
     }
 
     /// Arms its own alarm, and looks at the clock, when it hears it.

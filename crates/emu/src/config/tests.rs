@@ -107,6 +107,33 @@ fn contradictions_are_refused() {
         let advice = "a type of another crate is linked in if the program names its crate: `use CRATE as _;`";
         fails(line, &format!("{line}: 'foo' is not a valid device model name\n{advice}"));
     }
+    for (device, why) in [
+        (
+            "virtio-blk-pci",
+            "'virtio-blk-pci' is a device on PCI, which is not yet in hartwright: use -device virtio-blk-device",
+        ),
+        (
+            "virtio-rng-pci-transitional",
+            "'virtio-rng-pci-transitional' is a device on PCI, which is not yet in hartwright: use -device virtio-rng-device",
+        ),
+        (
+            "virtio-blk",
+            "'virtio-blk' is a device on PCI, which is not yet in hartwright: use -device virtio-blk-device",
+        ),
+        ("nvme", "'nvme' is a device on PCI, which is not yet in hartwright: use -device virtio-blk-device"),
+        (
+            "e1000",
+            "'e1000' is a device on PCI, which is not yet in hartwright: -device help lists what there is",
+        ),
+        (
+            "virtio-net-device",
+            "'virtio-net-device' is a device that is not yet in hartwright: -device help lists what there is",
+        ),
+    ] {
+        fails(&format!("-device {device}"), &format!("-device {device}: {why}"));
+    }
+    fails("-M virt,boot.order=c", "-machine virt: boot.order=c: not yet in hartwright");
+    fails("-M virt,aux-ram-share=on", "-machine virt: aux-ram-share=on: not yet in hartwright");
     fails("-device loader,id=a -device loader,id=a", "-device loader,id=a: Duplicate ID 'a' for device");
     fails("-chardev null,id=a -chardev null,id=a", "-chardev null,id=a: Duplicate ID 'a' for chardev");
     fails("-mon foo", "-mon foo: chardev \"foo\" not found");

@@ -242,7 +242,7 @@ pub(super) const FLAGS: &[Flag] = &[
         ..FLAG
     },
     Flag {
-        names: &["net"],
+        names: &["net", "nic"],
         form: "none",
         brief: "have no network; there is none yet",
         complete: Complete::Words(&["none"]),

@@ -31,10 +31,18 @@ pub(super) const FLAGS: &[Flag] = &[
         ],
         complete: Complete::Words(&["help", "param", "virt"]),
         parse: machine,
-        accepts: &["param", "type=param", "param,dumpdtb=a,,b", "./p.toml", "x.toml,dumpspec=y.toml"],
+        accepts: &[
+            "param",
+            "type=param",
+            "param,dumpdtb=a,,b",
+            "./p.toml",
+            "x.toml,dumpspec=y.toml",
+            "virt,smp.cpus=4,smp.sockets=2,memory.size=1G",
+        ],
         refuses: &[
             ("param,acpi", "-machine param,acpi: Expected '=' after parameter 'acpi'"),
             ("param,=x", "-machine param,=x: Invalid parameter ''"),
+            ("virt,smp.cpus=x", "-machine virt,smp.cpus=x: Parameter 'smp.cpus' expects integer"),
         ],
     },
     Flag {
@@ -281,10 +289,14 @@ pub(super) const FLAGS: &[Flag] = &[
     Flag {
         names: &["rtc"],
         form: "[base=utc|DATE][,clock=vm|rt|host][,driftfix=none]",
-        brief: "set the time of day that the machine's clock begins with",
-        more: "DATE is in UTC, 2006-06-17T16:01:21 or 2006-06-17. The time goes with the machine's clock, which \
-               stands while the machine is stopped, whatever clock= says.",
-        examples: &[("-rtc base=2026-01-01", "every run begins on new year's day")],
+        brief: "set the time of day that the machine begins with, and the clock that it goes by",
+        more: "DATE is in UTC, 2006-06-17T16:01:21 or 2006-06-17. With clock=host it goes as the host's time of day \
+               does, also where that is set; with rt as the host's clock that nobody sets; with vm as the machine's, \
+               which stands while the machine is stopped, and counts instructions with -icount.",
+        examples: &[
+            ("-rtc base=2026-01-01", "every run begins on new year's day"),
+            ("-rtc base=2026-01-01,clock=vm -icount shift=0,sleep=off -seed 1", "two runs are alike"),
+        ],
         parse: |asked, arg| {
             let opts = arg.opts("base", asked)?;
             asked.rtc = Rtc::parse(&opts).map_err(|refusal| arg.refuse(refusal))?;
@@ -344,7 +356,19 @@ fn machine(asked: &mut Asked, arg: &Argument) -> Result<(), Outcome> {
         return Err(Outcome::print(catalogue::machines()));
     }
     asked.machine = name.or(asked.machine.take());
-    asked.machine_properties.extend_from_slice(opts.pairs());
+    let mut topology = String::new();
+    for (key, value) in opts.pairs() {
+        match key.strip_prefix("smp.") {
+            Some(key) => topology.push_str(&format!("{key}={value},")),
+            None if key == "memory.size" => {
+                asked.memory = Some(parse_size(key, value, 'B').map_err(|refusal| arg.refuse(refusal))?);
+            }
+            None => asked.machine_properties.push((key.clone(), value.clone())),
+        }
+    }
+    if let Some(topology) = topology.strip_suffix(',') {
+        asked.smp = Some(Topology::parse(topology).map_err(|refusal| arg.refuse(refusal))?);
+    }
     Ok(())
 }
 

@@ -16,7 +16,7 @@ use hartwright_exec::{Engine, Event, Harts, Icount, Pace, Setup, Shift, Trace};
 use hartwright_hart::Config;
 use hartwright_isa::cpu::CpuModel;
 use hartwright_mem::{AddressSpace, BusError, Mmio};
-use hartwright_wire::{Clock, Mtime};
+use hartwright_wire::{Clock, Entropy, Mtime};
 use std::{
     sync::{Arc, Mutex, mpsc},
     time::Duration,
@@ -101,6 +101,7 @@ impl Machine {
             reset_pc: RAM,
             space: space.clone(),
             mtime: mtime.clone(),
+            entropy: Entropy::default(),
         };
         let (tell, events) = mpsc::channel();
         let tell = Mutex::new(tell);

@@ -8,7 +8,7 @@ use hartwright_isa::{
     cpu::{CpuModel, Mmu},
 };
 use hartwright_mem::AddressSpace;
-use hartwright_wire::{Clock, Mtime};
+use hartwright_wire::{Clock, Entropy, Mtime};
 use softcore_rv64::{Core, config, new_core, prelude::bv};
 
 /// Where RAM begins.
@@ -21,7 +21,14 @@ pub(crate) fn hart(model: CpuModel) -> Hart<u64> {
     let mut builder = AddressSpace::build();
     builder.ram("ram", RAM, SIZE).unwrap();
     let mtime = Mtime::new(Clock::new(), 10_000_000);
-    Hart::new(Config { model, id: 0, reset_pc: RAM, space: builder.finish().unwrap(), mtime })
+    Hart::new(Config {
+        model,
+        id: 0,
+        reset_pc: RAM,
+        space: builder.finish().unwrap(),
+        mtime,
+        entropy: Entropy::default(),
+    })
 }
 
 /// Whether an access of `size` bytes is allowed; a fetch gets two.

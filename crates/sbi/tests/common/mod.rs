@@ -12,7 +12,7 @@ use hartwright_hart::Config;
 use hartwright_isa::cpu::CpuModel;
 use hartwright_mem::AddressSpace;
 use hartwright_sbi::Sbi;
-use hartwright_wire::{Clock, Mtime};
+use hartwright_wire::{Clock, Entropy, Mtime};
 use std::{
     sync::{Arc, mpsc},
     time::Duration,
@@ -58,6 +58,7 @@ impl Machine {
             reset_pc: RAM,
             space: space.clone(),
             mtime: mtime.clone(),
+            entropy: Entropy::default(),
         };
         let (ask, requests) = mpsc::channel();
         let power = Power::new(move |request| ask.send(request).unwrap_or_default());

@@ -1,4 +1,4 @@
-//! Random bytes for devices that give some to the guest: the host's, or the same in every run.
+//! Random bytes for devices and harts that give some to the guest: the host's, or the same in every run.
 
 use std::{
     fmt,
@@ -12,7 +12,7 @@ pub struct Entropy(Arc<Mutex<Fill>>);
 type Fill = Box<dyn FnMut(&mut [u8]) + Send>;
 
 impl Entropy {
-    /// What `fill` fills; it must not block, because a device's lock is held.
+    /// What `fill` fills; it must not block, because a device's lock may be held.
     pub fn new(fill: impl FnMut(&mut [u8]) + Send + 'static) -> Self {
         Entropy(Arc::new(Mutex::new(Box::new(fill))))
     }
