@@ -13,7 +13,10 @@ use imago::{
     DenyImplicitOpenGate, FormatAccess, FormatCreateBuilder, FormatDriverBuilder, StorageOpenOptions,
     file::File as Storage, qcow2::Qcow2, raw::Raw,
 };
-use rustix::fs::{Mode, OFlags};
+use rustix::{
+    fs::{Mode, OFlags, SeekFrom, seek},
+    io::Errno,
+};
 use std::{
     fs::File,
     io,
@@ -221,12 +224,12 @@ fn layer(node: &Node, manner: Manner, depth: usize) -> Result<Layer, Refusal> {
     } else {
         (file, None)
     };
+    let direct = node.direct && lossy.is_none();
+    let shown = !direct || shows_alignment(path, &plain, read_only).map_err(|error| failed(&error))?;
     // With `direct` and `write` the library would find out the alignment by writing.
-    let options = StorageOpenOptions::new()
-        .filename(path)
-        .write(!read_only && !node.direct)
-        .direct(node.direct && lossy.is_none());
-    let storage = file.try_clone().and_then(|file| Storage::from_open_file(file, options));
+    let options = StorageOpenOptions::new().filename(path).write(!read_only && !node.direct).direct(direct);
+    let access = if shown { file.try_clone() } else { open_file(path, read_only, false) };
+    let storage = access.and_then(|file| Storage::from_open_file(file, options.direct(direct && shown)));
     let storage = storage.map_err(|error| failed(&error))?;
     match format {
         Format::Raw => {
@@ -249,7 +252,7 @@ fn layer(node: &Node, manner: Manner, depth: usize) -> Result<Layer, Refusal> {
             let ordered = !read_only && !manner.resizes && Ordered::suits(&header, &report, length);
             let tables = ordered.then(|| {
                 // Tables come in one by one, and not as the disk under them wants it.
-                let buffered = match node.direct && lossy.is_none() {
+                let buffered = match direct {
                     true => open_file(path, false, false)?,
                     false => file.try_clone()?,
                 };
@@ -364,6 +367,23 @@ pub(crate) fn local(path: &str) -> Result<&Path, Refusal> {
         Some(name) => Err(Refusal::new(format!("Unknown protocol '{name}'"))),
         None => Ok(Path::new(path)),
     }
+}
+
+/// Whether reading the beginning of `plain`, the file at `path`, past the page cache shows how accesses must lie. Of a
+/// hole anything can be read, so zeroes are put where there is one, as `qemu-img create` does; if they may not be, the
+/// answer is no.
+fn shows_alignment(path: &Path, plain: &File, read_only: bool) -> io::Result<bool> {
+    let hole = match seek(plain, SeekFrom::Data(0)) {
+        Ok(data) => data,
+        Err(Errno::NXIO) => u64::MAX,
+        // Where nothing knows of holes, there are none.
+        Err(_) => 0,
+    };
+    let zeroes = vec![0; crate::length(plain)?.min(hole).min(4096) as usize];
+    if !zeroes.is_empty() && !read_only {
+        open_file(path, false, false)?.write_all_at(&zeroes, 0)?;
+    }
+    Ok(zeroes.is_empty() || !read_only)
 }
 
 /// A file or block device, open.

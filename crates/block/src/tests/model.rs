@@ -135,6 +135,15 @@ fn past_the_page_cache_it_is_the_same() {
     }
     let manner = Manner { unmap: true, ..Manner::default() };
     compare(at, 71, &raw, manner, &mut vec![3; BYTES as usize], 100);
+    // Of a hole anything can be read, however it lies.
+    let hole = folder.file("hole", b"");
+    fs::File::options().write(true).open(&hole).unwrap().set_len(BYTES).unwrap();
+    let raw = Node { direct: true, ..node(&hole, Format::Raw) };
+    assert_eq!(
+        open(&raw, Manner { read_only: true, ..manner }).unwrap().image.read(512, 512).unwrap(),
+        [0; 512]
+    );
+    compare(at, 73, &raw, manner, &mut vec![0; BYTES as usize], 100);
     let qcow2 = Node { direct: true, ..node(&folder.path("q"), Format::Qcow2) };
     let create = ["create", "-q", "-f", "qcow2", "q", &BYTES.to_string()];
     assert_eq!(qemu_img(at, &create).unwrap().0, 0);
