@@ -103,8 +103,8 @@ fn counted() -> (String, String) {
 
 #[test]
 fn two_counted_boots_with_a_date_and_a_seed_are_alike_to_the_instruction() {
-    if peer().is_some() {
-        return; // QEMU tells no counts.
+    if peer().is_some() || std::env::var_os("HARTWRIGHT_FULL").is_none() {
+        return; // QEMU tells no counts; and here `icount.rs` boots twice already.
     }
     let first = counted();
     assert!(first.0.contains("setting system clock to 2026-01-01T00:00:00 UTC"), "{}", first.0);
