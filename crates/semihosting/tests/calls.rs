@@ -4,7 +4,7 @@
 #![forbid(unsafe_code)]
 
 use hartwright_device::{CharPort, Power, Request};
-use hartwright_exec::{Harts, Inspect, Pace, Semihost, Setup as Exec, Trace};
+use hartwright_exec::{Engine, Harts, Inspect, Pace, Semihost, Setup as Exec, Trace};
 use hartwright_hart::Config;
 use hartwright_isa::cpu::Target as Cpus;
 use hartwright_mem::AddressSpace;
@@ -71,6 +71,7 @@ impl Machine {
             environment: None,
             semihost: Some(host.clone()),
             pace: Pace::Together,
+            engine: Engine::default(),
         });
         let width = if cpu.starts_with("rv32") { 4 } else { 8 };
         Machine { harts: harts.unwrap(), host, console, debugger, requests, width }
