@@ -62,6 +62,7 @@ const PACKAGES: &[(&str, &str)] = &[
     ("cmake", "cmake"),
     ("gcc-riscv64-linux-gnu", "riscv64-linux-gnu-gcc"),
     ("binutils-riscv64-linux-gnu", "riscv64-linux-gnu-objcopy"),
+    ("libc6-dev-riscv64-cross", "/usr/riscv64-linux-gnu/include/stdio.h"),
     ("gdb-multiarch", "gdb-multiarch"),
     ("qemu-system-misc", "qemu-system-riscv64"),
     ("qemu-user", "qemu-riscv64"),

@@ -19,7 +19,11 @@ fn run(program: &str, line: &str) -> Option<Output> {
 fn check(line: &str) {
     let ours = run(OURS, line).unwrap();
     if let Some(qemus) = run(QEMU, line) {
-        assert_eq!(String::from_utf8_lossy(&ours.stderr), String::from_utf8_lossy(&qemus.stderr), "{line}");
+        // Debian's QEMU misses packages with its windows, which have nothing to do with the line.
+        let said = String::from_utf8_lossy(&qemus.stderr);
+        let theirs: String =
+            said.split_inclusive('\n').filter(|line| !line.starts_with("qemu: module ")).collect();
+        assert_eq!(String::from_utf8_lossy(&ours.stderr), theirs, "{line}");
         assert_eq!(ours.status.code(), qemus.status.code(), "{line}");
     }
     assert_eq!(ours.status.code(), Some(1), "{line}");
