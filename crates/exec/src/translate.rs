@@ -115,7 +115,7 @@ impl<'c> Translator<'c> {
                 Some(entry)
             }
             _ if block.translated.never || block.translated.heat < self.after => {
-                block.translated.heat += 1;
+                block.translated.heat = block.translated.heat.saturating_add(1);
                 None
             }
             _ => self.translate(hart, block),

@@ -6,10 +6,8 @@
 
 #![expect(unsafe_code, reason = "running code that was made at run time")]
 
-#[cfg(target_arch = "x86_64")]
 mod doors;
 mod emit;
-#[cfg(target_arch = "x86_64")]
 mod float;
 mod integer;
 mod memory;
@@ -85,14 +83,8 @@ extern "C" fn bring(hart: *const Hart<u64>, addr: u64, what: u32) -> u32 {
 impl<'c> Jit<'c> {
     /// A translator for `hart` with so many bytes for code, at least 1 MiB; `None` if this host has not what it takes.
     pub fn new(hart: &'c Hart<u64>, size: usize) -> Option<Jit<'c>> {
-        let able = std::is_x86_feature_detected!("avx")
-            && std::is_x86_feature_detected!("bmi1")
-            && std::is_x86_feature_detected!("bmi2")
-            && std::is_x86_feature_detected!("lzcnt")
-            && std::is_x86_feature_detected!("popcnt")
-            && std::is_x86_feature_detected!("fma");
         let code = size.max(1 << 20).next_multiple_of(PAGE as usize).min(1 << 30);
-        if !able {
+        if !host_can() {
             return None;
         }
         let mut region = Region::new(code, Data::SIZE).ok()?;
@@ -216,12 +208,19 @@ impl<'c> Jit<'c> {
             }
         }
     }
+}
 
-    /// The code of a block, for those who want to see it.
-    pub fn code(&self, entry: Entry) -> Vec<u8> {
-        let end = if entry.generation == self.generation { self.next } else { entry.at };
-        self.region.read(entry.at, end.saturating_sub(entry.at))
-    }
+/// Whether this host has the instructions that code is made of.
+fn host_can() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return std::is_x86_feature_detected!("avx")
+        && std::is_x86_feature_detected!("bmi1")
+        && std::is_x86_feature_detected!("bmi2")
+        && std::is_x86_feature_detected!("lzcnt")
+        && std::is_x86_feature_detected!("popcnt")
+        && std::is_x86_feature_detected!("fma");
+    #[cfg(not(target_arch = "x86_64"))]
+    false
 }
 
 /// What of a hart's rules is in the key of a table of jumps: privilege, and whether floating point is on.

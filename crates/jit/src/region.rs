@@ -62,16 +62,6 @@ impl Region {
         unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), self.code.add(at), bytes.len()) }
     }
 
-    /// Reads code.
-    pub(crate) fn read(&self, at: usize, len: usize) -> Vec<u8> {
-        let fits = at.checked_add(len).is_some_and(|end| end <= self.code_size);
-        assert!(fits, "it was written before");
-        let mut bytes = vec![0; len];
-        // SAFETY: it lies in the writable mapping, which only `write` changes.
-        unsafe { ptr::copy_nonoverlapping(self.code.add(at), bytes.as_mut_ptr(), len) }
-        bytes
-    }
-
     /// The data at this offset of the region.
     fn data(&self, at: usize, len: usize) -> *mut u8 {
         let fits = at >= self.code_size && at + len <= self.code_size + self.data_size;
