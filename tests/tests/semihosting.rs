@@ -318,7 +318,15 @@ fn a_debuggers_files_are_used_where_one_is_asked_for() {
         assert!(ours.contains(known), "{known}: {ours}");
     }
     for (peer, _) in WIDTHS[0].peers().into_iter().filter(|(_, older)| !older) {
-        let (theirs, _) = debugged(peer, &program);
+        // Under load it loses its debugger midway, once in forty times.
+        let titles = |text: &str| text.lines().filter(|line| line.starts_with("== ")).count();
+        let theirs = std::iter::repeat_with(|| debugged(peer.clone(), &program).0)
+            .take(5)
+            .find(|theirs| titles(theirs) == titles(&ours))
+            .unwrap_or_default();
+        // QEMU just ends, whatever gdb had still to say to it.
+        let reset = "Remote communication error.  Target disconnected.: Connection reset by peer.";
+        let theirs = theirs.replace(reset, "Remote connection closed");
         assert_eq!(differences(&ours, &theirs), Vec::<String>::new());
     }
 }

@@ -8,6 +8,7 @@ use std::{
     io,
     os::fd::{AsFd, AsRawFd, OwnedFd},
     sync::Arc,
+    time::Instant,
 };
 
 use rustix::{
@@ -127,6 +128,34 @@ impl Channel {
                 rustix::io::write(&self.fd, &from[..from.len().min(piece)])?
             }
         })
+    }
+
+    /// Ends a socket's output, then throws away its input until the far side ends that too, or until `deadline`.
+    ///
+    /// A socket that is closed with input unread resets the connection (RFC 1122, section 4.2.2.13), and the far side
+    /// may then lose output that it has not read yet.
+    pub(crate) fn part(&self, deadline: Instant) {
+        if rustix::net::shutdown(&self.fd, rustix::net::Shutdown::Write).is_err() {
+            return;
+        }
+        let mut unread = [0; 4096];
+        loop {
+            match self.read(&mut unread) {
+                Ok(0) => return,
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    let left = deadline.saturating_duration_since(Instant::now());
+                    // No time that is left is longer than a host can count.
+                    let left = rustix::event::Timespec::try_from(left).unwrap_or_default();
+                    let mut fds = [PollFd::new(&*self.fd, PollFlags::IN)];
+                    if !matches!(rustix::event::poll(&mut fds, Some(&left)), Ok(1..)) {
+                        return;
+                    }
+                }
+                Err(_) => return,
+            }
+        }
     }
 
     fn poll(&self, flags: PollFlags) -> io::Result<()> {

@@ -4,6 +4,7 @@ use std::{
     collections::VecDeque,
     io,
     sync::{Arc, PoisonError},
+    time::Instant,
 };
 
 use hartwright_device::CharPort;
@@ -110,6 +111,11 @@ impl Chardev {
             self.copy_to_log();
         }
         !self.end.connected() || self.out.is_empty() && self.end.is_flushed()
+    }
+
+    /// Takes leave of the far side, at the latest at `deadline`.
+    pub(crate) fn close(&mut self, deadline: Instant) {
+        self.end.close(deadline);
     }
 
     fn tell_connected(&mut self) {

@@ -1,5 +1,7 @@
 //! The kinds of host ends, one file a driver: what each is asked for with, and what it does.
 
+use std::time::Instant;
+
 use hartwright_event::{Event, Key, Loop};
 
 use crate::{
@@ -90,7 +92,7 @@ pub(crate) enum Sent {
     Nowhere,
 }
 
-/// The far side of a host end, open. No method waits.
+/// The far side of a host end, open. No method but [`close`](Self::close) waits.
 pub(crate) trait HostEnd: Send + std::fmt::Debug {
     /// What `info chardev` shows, in QEMU's words.
     fn filename(&self) -> String;
@@ -127,6 +129,9 @@ pub(crate) trait HostEnd: Send + std::fmt::Debug {
     fn is_flushed(&self) -> bool {
         true
     }
+
+    /// Says to the far side that no more comes, and waits until it has taken that in, or until `deadline`.
+    fn close(&mut self, _deadline: Instant) {}
 
     /// The memory behind it, if that is what it is.
     fn ring(&self) -> Option<ringbuf::Ring> {

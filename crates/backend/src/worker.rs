@@ -20,6 +20,9 @@ use crate::{
     front::{Front, Role},
 };
 
+/// How long the far sides have to take in that the program ends.
+const PARTING: Duration = Duration::from_millis(100);
+
 /// What others ask of the thread.
 #[derive(Debug)]
 pub(crate) enum Command {
@@ -84,7 +87,8 @@ impl Worker {
                 }
                 let idle = self.chardevs.values_mut().all(Chardev::is_drained);
                 if idle || since.elapsed() > *stall {
-                    return;
+                    let deadline = Instant::now() + PARTING.min(*stall);
+                    return self.chardevs.values_mut().for_each(|chardev| chardev.close(deadline));
                 }
             }
         }

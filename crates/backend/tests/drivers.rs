@@ -5,7 +5,10 @@ use std::{
     fs::{File, OpenOptions},
     io::{Read, Write},
     net::{TcpListener, TcpStream, UdpSocket},
-    os::{fd::OwnedFd, unix::fs::OpenOptionsExt},
+    os::{
+        fd::OwnedFd,
+        unix::{fs::OpenOptionsExt, net::UnixStream},
+    },
     path::{Path, PathBuf},
     sync::{Mutex, mpsc},
     time::{Duration, Instant},
@@ -40,6 +43,10 @@ fn bench_of(spec: &ChardevSpec) -> Bench {
     backends.attach(&spec.id, port.clone(), Role::Serial).unwrap();
     Bench { backends, port, notices, told: told.into_inner().unwrap() }
 }
+
+trait Duplex: Read + Write {}
+
+impl<T: Read + Write> Duplex for T {}
 
 impl Bench {
     fn filename(&self) -> String {
@@ -300,6 +307,27 @@ fn a_3270_terminal_is_greeted_as_one() {
     far.write_all(b"record\xff\xef").unwrap();
     bench.takes(b"record\xff\xef");
     assert!(bench.filename().starts_with("tcp:127.0.0.1:"), "{}", bench.filename());
+}
+
+#[test]
+fn the_last_output_arrives_though_input_is_left_unread() {
+    let unix = path("last");
+    for text in ["host=127.0.0.1,port=0", &format!("path={}", unix.display())] {
+        let bench = bench(&format!("socket,id=a,server=on,wait=off,{text}"));
+        let mut far: Box<dyn Duplex> = if text.starts_with("host") {
+            Box::new(connect(&bench))
+        } else {
+            Box::new(UnixStream::connect(&unix).unwrap())
+        };
+        // More than a machine that does not read takes from its host.
+        far.write_all(&[b'i'; 100_000]).unwrap();
+        until("connected", || bench.port.connected());
+        bench.puts(b"last words");
+        bench.backends.finish(Duration::from_secs(20));
+        let mut heard = Vec::new();
+        far.read_to_end(&mut heard).unwrap();
+        assert_eq!(String::from_utf8_lossy(&heard), "last words");
+    }
 }
 
 #[test]

@@ -449,4 +449,10 @@ impl HostEnd for Stream {
     fn is_flushed(&self) -> bool {
         !self.client.as_ref().is_some_and(Client::has_unsent)
     }
+
+    fn close(&mut self, deadline: Instant) {
+        if let Some(client) = &self.client {
+            client.wire.channel.part(deadline);
+        }
+    }
 }
