@@ -80,6 +80,7 @@ impl Built {
                     Pace::Counted(Icount { clock: frame.clock.clone(), shift, sleep })
                 }
                 (None, Some(Threads::Single)) => Pace::InTurn,
+                (None, _) if config.accel.checks() => Pace::InTurn,
                 (None, _) => Pace::Together,
             },
             engine: config.accel.engine,

@@ -99,7 +99,7 @@ pub struct Semihosted {
 }
 
 /// `-accel`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Accel {
     /// `thread=`; [`Threads::Multi`] if it is not given.
     pub threads: Option<Threads>,
@@ -107,7 +107,18 @@ pub struct Accel {
     pub engine: Engine,
 }
 
+impl Default for Accel {
+    fn default() -> Self {
+        Accel { threads: None, engine: Engine::JIT }
+    }
+}
+
 impl Accel {
+    /// Whether the interpreter does everything again.
+    pub(crate) fn checks(&self) -> bool {
+        matches!(self.engine, Engine::Jit { check: true, .. })
+    }
+
     /// An engine by its name on the command line.
     pub(crate) fn engine(name: &str) -> Option<Engine> {
         match name {
@@ -217,6 +228,8 @@ pub enum LogItem {
     GuestErrors,
     Unimp,
     Mmu,
+    Op,
+    OutAsm,
     Page,
     Unmodelled,
     Instret,
@@ -224,7 +237,7 @@ pub enum LogItem {
 
 impl LogItem {
     /// How many there are.
-    pub const COUNT: usize = 10;
+    pub const COUNT: usize = 12;
 }
 
 /// A line of `-d help`.
@@ -248,11 +261,11 @@ pub(crate) const LOG_ITEMS: &[LogRow] = &[
     log_row("guest_errors", Some(LogItem::GuestErrors), "what the guest did that no driver may do"),
     log_row("unimp",        Some(LogItem::Unimp),       "what the guest asked for that a real machine has and this has not"),
     log_row("mmu",          Some(LogItem::Mmu),         "translations by page tables, and those that failed"),
+    log_row("op",           Some(LogItem::Op),          "each block that is translated, as operations"),
+    log_row("out_asm",      Some(LogItem::OutAsm),      "each block that is translated, as the host's code"),
     log_row("page",         Some(LogItem::Page),        "the map of the machine's memory when it begins"),
     log_row("unmodelled",   Some(LogItem::Unmodelled),  "at the end, every access that hit nothing, with counts"),
     log_row("instret",      Some(LogItem::Instret),     "at the end, how many instructions each hart has retired"),
-    log_row("out_asm",      None, "the host's code"),
-    log_row("op",           None, "the intermediate code"),
     log_row("op_opt",       None, "the intermediate code, optimised"),
     log_row("op_ind",       None, "the intermediate code before indirect operations are lowered"),
     log_row("op_plugin",    None, "the intermediate code with plugins"),

@@ -112,6 +112,10 @@ impl Outside for Around {
         self.post(Message::Quit);
     }
 
+    fn give_up(&self) {
+        self.post(Message::Guest(Request::Exit(1)));
+    }
+
     fn power_down(&self) -> Result<(), String> {
         Err("this machine has no power button".into())
     }

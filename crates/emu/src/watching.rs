@@ -44,6 +44,8 @@ pub(crate) fn begin(
             LogItem::Int => harts |= Tracing::INT.0,
             LogItem::Cpu => harts |= Tracing::CPU.0,
             LogItem::Mmu => harts |= Tracing::MMU.0,
+            LogItem::Op => harts |= Tracing::OP.0,
+            LogItem::OutAsm => harts |= Tracing::OUT_ASM.0,
             LogItem::GuestErrors => devices |= log::GUEST_ERRORS,
             LogItem::Unimp => devices |= log::UNIMP,
             // These are told at the beginning and at the end.

@@ -99,6 +99,8 @@ pub(crate) struct Cache<'c, W> {
     /// The most instructions in a block; 1 when the hart is to stop between any two.
     longest: usize,
     translator: Option<Translator<'c>>,
+    /// Flags that code raised early, if it is [checked](crate::check).
+    pub(crate) early: u8,
 }
 
 impl<'c, W: Width> Cache<'c, W> {
@@ -116,6 +118,7 @@ impl<'c, W: Width> Cache<'c, W> {
             triggers: hart.breaks_changed(),
             longest: LONGEST,
             translator: Translator::new(hart, engine),
+            early: 0,
         }
     }
 
@@ -145,6 +148,16 @@ impl<'c, W: Width> Cache<'c, W> {
         id: u32,
     ) -> (Option<&mut Translator<'c>>, &mut Block<'c, W>) {
         (self.translator.as_mut(), &mut self.blocks[id as usize])
+    }
+
+    /// Whether code raised flags that the interpreter did not raise after it.
+    pub(crate) fn was_early(&mut self, hart: &Hart<W>) -> bool {
+        self.early != 0 && std::mem::take(&mut self.early) & !hart.shown().fflags != 0
+    }
+
+    /// Block `id`, as text.
+    pub(crate) fn told(&self, hart: &Hart<W>, id: u32) -> String {
+        self.blocks[id as usize].told(hart, self.translator.as_ref())
     }
 
     /// Limits blocks to one instruction, or lets them be long.

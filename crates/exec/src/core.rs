@@ -66,6 +66,8 @@ pub(crate) enum Ended {
     Called,
     /// A program calls the host; the program counter is at the `ebreak`.
     Hosted,
+    /// Code and the interpreter differ; the program counter is where both began.
+    Differs,
 }
 
 impl<W: Width> Core<W> {
@@ -148,12 +150,12 @@ impl<W: Width> Core<W> {
         ended
     }
 
-    /// Runs the first instruction of the block at the program counter.
-    pub(crate) fn run_first<'c>(&'c self, cache: &mut Cache<'c, W>, trace: &Trace) -> Ended {
+    /// Runs the block at the program counter, but no more than `most` of its instructions, at least 1.
+    pub(crate) fn run_some<'c>(&'c self, cache: &mut Cache<'c, W>, most: usize, trace: &Trace) -> Ended {
         let ended = match cache.find(self) {
             Ok(block) => {
-                let first = &block.steps[..1];
-                self.run_steps(first, first[0].decoded.next(), trace)
+                let some = &block.steps[..most.min(block.steps.len())];
+                self.run_steps(some, some.last().map_or(block.next, |step| step.decoded.next()), trace)
             }
             Err(trap) => self.trap(trap, trace),
         };

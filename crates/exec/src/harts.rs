@@ -43,6 +43,8 @@ pub enum Reason {
     Watch(u64),
     /// It did the one instruction it was to do.
     Step,
+    /// The translator and the interpreter differ (`check=on`).
+    Differs,
 }
 
 /// What the harts of a machine have in common.

@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 mod block;
+mod check;
 mod core;
 mod environment;
 mod handlers;

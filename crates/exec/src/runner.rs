@@ -7,8 +7,8 @@ use crate::{
     harts::{Event, Reason, Request},
     inspect::{AtRest, Inspect, Waits},
     semihost::Semihost,
-    trace::Trace,
-    translate::Engine,
+    trace::{Trace, Tracing},
+    translate::{Engine, QUANTUM},
 };
 use hartwright_ir::Width;
 use std::{
@@ -49,7 +49,7 @@ pub(crate) struct Manner {
     /// As [`Core::run_carefully`] does.
     pub(crate) careful: bool,
     /// As code of the host, where there is some.
-    translated: bool,
+    pub(crate) translated: bool,
 }
 
 impl<'r, 'c, W: Width> Runner<'r, 'c, W> {
@@ -152,7 +152,7 @@ impl<'r, 'c, W: Width> Runner<'r, 'c, W> {
             let ended = if manner.careful {
                 self.core.run_carefully(&mut self.cache, &self.around.trace)
             } else if manner.translated {
-                self.core.run_translated(&mut self.cache, &self.around.trace)
+                self.core.run_translated(&mut self.cache, &self.around.trace, QUANTUM, |_| ())
             } else {
                 self.core.run_block(&mut self.cache, &self.around.trace)
             };
@@ -183,7 +183,7 @@ impl<'r, 'c, W: Width> Runner<'r, 'c, W> {
         let breaks = !self.cache.breakpoints.is_empty();
         self.cache.follow_triggers(hart);
         let careful = breaks || hart.breaks() || hart.overflows_in().is_some();
-        let translated = self.cache.translates() && !watches && !trace.is_on();
+        let translated = self.cache.translates() && !watches && !trace.has(Tracing::EACH);
         Some(Manner { breaks, watches, careful, translated })
     }
 
@@ -198,6 +198,10 @@ impl<'r, 'c, W: Width> Runner<'r, 'c, W> {
     pub(crate) fn goes_on(&mut self, ended: Ended, manner: Manner) -> bool {
         if matches!(ended, Ended::Waiting | Ended::Called | Ended::Hosted) {
             self.pause(ended);
+            return false;
+        }
+        if ended == Ended::Differs {
+            self.stop(Reason::Differs);
             return false;
         }
         let hart = &self.core.hart;

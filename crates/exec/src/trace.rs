@@ -28,8 +28,14 @@ impl Tracing {
     pub const CPU: Tracing = Tracing(8);
     /// Translations by page tables, and those that failed.
     pub const MMU: Tracing = Tracing(16);
+    /// The operations of each block that is translated.
+    pub const OP: Tracing = Tracing(32);
+    /// The host's code of each block that is translated.
+    pub const OUT_ASM: Tracing = Tracing(64);
     /// What is seen block by block.
     const BLOCKS: Tracing = Tracing(1 | 2 | 8);
+    /// What is seen each time a block runs, and so by the interpreter alone.
+    pub(crate) const EACH: Tracing = Tracing(2 | 8);
 }
 
 /// Where traces go; clones are the same. Shared by all harts of a machine.

@@ -6,15 +6,15 @@
 //! translation of addresses or the contents of a page with code may have changed.
 
 use crate::{
-    block::{Block, Cache},
+    block::{Block, Cache, LONGEST, Step},
     core::{Core, Ended},
-    trace::Trace,
+    trace::{Trace, Tracing},
 };
-use hartwright_hart::{Hart, Trap};
-use hartwright_ir::{Builder, End, Width};
+use hartwright_hart::Hart;
+use hartwright_ir::{Block as Operations, Builder, End, Width};
 use hartwright_isa::{Decoded, Ext, Handlers, Meaning, handler};
 use hartwright_jit::{Entry, Exit, Jit, Link};
-use std::any::Any;
+use std::{any::Any, fmt::Write};
 
 /// How instructions are run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -28,11 +28,15 @@ pub enum Engine {
         code: usize,
         /// So often the interpreter runs a block before it is translated.
         after: u32,
+        /// The interpreter does everything again, and the hart stops where they differ.
+        check: bool,
     },
 }
 
 /// So many instructions run before a hart looks whether somebody rang.
-const QUANTUM: u32 = 20_000;
+pub(crate) const QUANTUM: u64 = 20_000;
+/// So many are checked at once.
+const CHECKED: u32 = LONGEST as u32;
 /// The rounding modes that the host has are the first so many.
 const ROUNDING_MODES: u8 = 4;
 
@@ -49,7 +53,7 @@ pub(crate) struct Translated {
 
 /// What translates, made for the first block that runs often: many harts of a machine never run one.
 enum LazyJit<'c> {
-    Later(&'c Hart<u64>, usize),
+    Later(&'c Hart<u64>, usize, bool),
     Here(Box<Jit<'c>>),
     /// This host has none.
     Never,
@@ -57,8 +61,11 @@ enum LazyJit<'c> {
 
 impl<'c> LazyJit<'c> {
     fn get(&mut self) -> Option<&mut Jit<'c>> {
-        if let LazyJit::Later(hart, code) = *self {
+        if let LazyJit::Later(hart, code, check) = *self {
             *self = Jit::new(hart, code).map_or(LazyJit::Never, |jit| LazyJit::Here(Box::new(jit)));
+            if let (LazyJit::Here(jit), true) = (&mut *self, check) {
+                jit.keep_records();
+            }
         }
         if let LazyJit::Here(jit) = self { Some(jit) } else { None }
     }
@@ -68,21 +75,22 @@ impl<'c> LazyJit<'c> {
 pub(crate) struct Translator<'c> {
     jit: LazyJit<'c>,
     after: u32,
+    pub(crate) check: bool,
     epoch: u64,
     renewals: u64,
 }
 
 impl Engine {
     /// The translator as it serves best.
-    pub const JIT: Engine = Engine::Jit { code: 32 << 20, after: 16 };
+    pub const JIT: Engine = Engine::Jit { code: 32 << 20, after: 16, check: false };
 }
 
 impl<'c> Translator<'c> {
     /// A translator for `hart`, if its registers have 64 bits.
     pub(crate) fn new<W: Width>(hart: &'c Hart<W>, engine: Engine) -> Option<Self> {
-        let Engine::Jit { code, after } = engine else { return None };
+        let Engine::Jit { code, after, check } = engine else { return None };
         let hart = (hart as &dyn Any).downcast_ref::<Hart<u64>>()?;
-        Some(Translator { jit: LazyJit::Later(hart, code), after, epoch: 0, renewals: 0 })
+        Some(Translator { jit: LazyJit::Later(hart, code, check), after, check, epoch: 0, renewals: 0 })
     }
 
     /// Forgets all code.
@@ -106,7 +114,12 @@ impl<'c> Translator<'c> {
 
     /// The code of a block for the hart as it is, made now if there is none and the block ran often.
     #[inline]
-    fn code<W: Width>(&mut self, hart: &Hart<W>, block: &mut Block<'_, W>) -> Option<Entry> {
+    fn code<W: Width>(
+        &mut self,
+        hart: &Hart<W>,
+        block: &mut Block<'_, W>,
+        trace: &Trace,
+    ) -> Option<Entry> {
         let rules = hart.rules() & 7;
         match block.translated.code {
             Some((made_for, entry))
@@ -118,15 +131,45 @@ impl<'c> Translator<'c> {
                 block.translated.heat = block.translated.heat.saturating_add(1);
                 None
             }
-            _ => self.translate(hart, block),
+            _ => self.translate(hart, block, trace),
         }
     }
 
     #[cold]
-    fn translate<W: Width>(&mut self, hart: &Hart<W>, block: &mut Block<'_, W>) -> Option<Entry> {
+    fn translate<W: Width>(
+        &mut self,
+        hart: &Hart<W>,
+        block: &mut Block<'_, W>,
+        trace: &Trace,
+    ) -> Option<Entry> {
+        let pc = block.steps.first()?.decoded.pc;
+        let Some(mut meaning) = block.meaning(hart) else {
+            block.translated.never = true;
+            return None;
+        };
+        let jit = self.jit.get()?;
+        let entry = jit.translate(&mut meaning, pc, hart.rules()).or_else(|| {
+            // It is full: what is hot is soon there again.
+            jit.clear();
+            jit.translate(&mut meaning, pc, hart.rules())
+        })?;
+        block.translated.code = Some((hart.rules() & 7, entry));
+        if trace.has(Tracing::OP) {
+            trace.write(&format!("OP:\n{meaning}\n"));
+        }
+        if trace.has(Tracing::OUT_ASM) {
+            trace.write(&format!("OUT: [size={}]\n{}\n", entry.size(), jit.told(entry)));
+        }
+        Some(entry)
+    }
+}
+
+impl<W: Width> Block<'_, W> {
+    /// What it does, as operations; `None` if that begins with what the interpreter alone can do.
+    fn meaning(&self, hart: &Hart<W>) -> Option<Operations> {
         let builder = Builder::new(hart.has(Ext::Zca));
         let mut end = End::Next;
-        for step in &block.steps {
+        for step in &self.steps {
             let d = &step.decoded;
             end = if d.is_unknown() {
                 builder.step(d.pc)
@@ -138,24 +181,30 @@ impl<'c> Translator<'c> {
             }
         }
         match end {
-            End::Next => builder.goto(block.next),
+            End::Next => builder.goto(self.next),
             End::Goes(to) => builder.goto(to),
             End::Left => {}
         }
-        let pc = block.steps.first()?.decoded.pc;
-        if builder.is_step() {
-            block.translated.never = true;
-            return None;
+        (!builder.is_step()).then(|| builder.finish())
+    }
+
+    /// Its instructions, its operations and its code, as text.
+    pub(crate) fn told(&self, hart: &Hart<W>, translator: Option<&Translator<'_>>) -> String {
+        let mut text = String::from("guest code:\n");
+        for Step { decoded, .. } in &self.steps {
+            let _ = writeln!(text, "{:#018x}:  {decoded}", decoded.pc);
         }
-        let mut meaning = builder.finish();
-        let jit = self.jit.get()?;
-        let entry = jit.translate(&mut meaning, pc, hart.rules()).or_else(|| {
-            // It is full: what is hot is soon there again.
-            jit.clear();
-            jit.translate(&mut meaning, pc, hart.rules())
-        })?;
-        block.translated.code = Some((hart.rules() & 7, entry));
-        Some(entry)
+        let mut last_use = vec![];
+        if let Some(mut meaning) = self.meaning(hart) {
+            meaning.sweep(&mut last_use);
+            let _ = write!(text, "operations:\n{meaning}");
+        }
+        if let (Some((_, entry)), Some(Translator { jit: LazyJit::Here(jit), .. })) =
+            (self.translated.code, translator)
+        {
+            let _ = write!(text, "host code:\n{}", jit.told(entry));
+        }
+        text
     }
 }
 
@@ -171,16 +220,30 @@ impl<'b> Handlers<&'b Builder> for Lift {
 }
 
 impl<W: Width> Core<W> {
-    /// Runs blocks from the program counter on, as code where there is some, until it is time to look up.
-    pub(crate) fn run_translated<'c>(&'c self, cache: &mut Cache<'c, W>, trace: &Trace) -> Ended {
+    /// Runs blocks from the program counter on, as code where there is some, until it is time to look up, or about
+    /// `quantum` instructions are done: at most 63 more. Before the interpreter does something, `before` hears how many
+    /// instructions that is.
+    pub(crate) fn run_translated<'c>(
+        &'c self,
+        cache: &mut Cache<'c, W>,
+        trace: &Trace,
+        quantum: u64,
+        before: impl FnOnce(u64),
+    ) -> Ended {
+        let begun = self.hart.instret();
         let mut way: Option<Link> = None;
         loop {
-            match self.run_code(cache, &mut way) {
+            let left = quantum.saturating_sub(self.hart.instret().wrapping_sub(begun));
+            match self.run_code(cache, &mut way, left.min(QUANTUM) as u32, trace) {
                 Ok(Some(Exit::Wants(link))) => way = Some(link),
-                Ok(Some(Exit::Step)) => return self.run_first(cache, trace),
+                Ok(Some(Exit::Step)) => {
+                    before(1);
+                    let ended = self.run_some(cache, 1, trace);
+                    return if cache.was_early(&self.hart) { Ended::Differs } else { ended };
+                }
                 Ok(Some(Exit::Done)) => return Ended::Running,
-                Ok(None) => return self.run_block(cache, trace),
-                Err(trap) => return self.trap(trap, trace),
+                Ok(None) => return self.run_counted(cache, trace, before),
+                Err(ended) => return ended,
             }
             if self.hart.port().rung() {
                 return Ended::Running;
@@ -193,19 +256,35 @@ impl<W: Width> Core<W> {
         &'c self,
         cache: &mut Cache<'c, W>,
         way: &mut Option<Link>,
-    ) -> Result<Option<Exit>, Trap> {
+        instructions: u32,
+        trace: &Trace,
+    ) -> Result<Option<Exit>, Ended> {
         let hart = &self.hart;
-        let id = cache.locate(self)?;
+        let id = cache.locate(self).map_err(|trap| self.trap(trap, trace))?;
         let (Some(translator), block) = cache.translator_and_block(id) else { return Ok(None) };
         translator.follow(hart);
         if hart.rounding_mode() >= ROUNDING_MODES {
             return Ok(None);
         }
-        let Some(entry) = translator.code(hart, block) else { return Ok(None) };
+        let Some(entry) = translator.code(hart, block, trace) else { return Ok(None) };
         let LazyJit::Here(jit) = &mut translator.jit else { return Ok(None) };
         if let Some(way) = way.take() {
             jit.link(way, hart.pc(), hart.rules(), entry, block.is_in_one_page());
         }
-        Ok(Some(jit.run(entry, QUANTUM)))
+        if !translator.check {
+            return Ok(Some(jit.run(entry, instructions)));
+        }
+        let begun = hart.shown();
+        let exit = jit.run(entry, instructions.min(CHECKED));
+        let records = jit.records();
+        match self.check(cache, &begun, &records, exit, trace) {
+            Ok(early) => cache.early = early,
+            Err(differences) => {
+                let id = hart.config().id;
+                trace.write(&format!("hart {id} stops: code is not its instructions\n{differences}"));
+                return Err(Ended::Differs);
+            }
+        }
+        Ok(Some(exit))
     }
 }

@@ -138,7 +138,12 @@ fn step<W: Width>(runner: &mut Runner<'_, '_, W>, manner: Manner, count: &mut Co
     let left = count.until_due().min(end - count.done);
     let before = core.hart.instret();
     let one = count.counts && (manner.careful || left < LONGEST as u64);
+    let translated = manner.translated && !manner.careful && left >= 2 * LONGEST as u64;
     let ended = match one {
+        _ if translated => {
+            let tell = |steps| count.tell(core.hart.instret().wrapping_sub(before) + steps);
+            core.run_translated(&mut runner.cache, trace, left - LONGEST as u64, tell)
+        }
         true => {
             count.tell(1);
             let ended = core.run_one(&mut runner.cache, trace);

@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{FINISHER, Machine, RAM, Rng, TRANSLATOR, full, li, model, op};
+use common::{CHECKED, FINISHER, Machine, RAM, Rng, TRANSLATOR, full, li, model, op};
 use hartwright_exec::Engine;
 use hartwright_isa::csr;
 
@@ -195,8 +195,8 @@ fn random_programs_leave_what_they_leave_in_the_interpreter() {
         let (pieces, data) = (program(&mut rng), data(&mut rng));
         let expect = run(Engine::Interpreter, &pieces, &data);
         // Translated from the start, and while it runs.
-        let some = Engine::Jit { code: 1 << 20, after: 1 + rng.below(8) as u32 };
-        for engine in [TRANSLATOR, some] {
+        let some = Engine::Jit { code: 1 << 20, after: 1 + rng.below(8) as u32, check: false };
+        for engine in [TRANSLATOR, some, CHECKED] {
             let found = run(engine, &pieces, &data);
             let word =
                 |memory: &[u8], i: usize| u64::from_le_bytes(memory[8 * i..8 * i + 8].try_into().unwrap());
@@ -218,7 +218,7 @@ fn random_programs_leave_what_they_leave_in_the_interpreter() {
 fn code_that_is_full_is_made_anew() {
     let mut rng = Rng(7);
     // Each round writes a page of functions that return their own number, and calls them: more than fits at once.
-    let machine = Machine::run_by(Engine::Jit { code: 1 << 20, after: 0 }, 1 << 20, model("max"));
+    let machine = Machine::run_by(Engine::Jit { code: 1 << 20, after: 0, check: false }, 1 << 20, model("max"));
     for _ in 0..if full() { 200 } else { 20 } {
         let functions = 0x800 / 8;
         let number = rng.below(2000) as i64;

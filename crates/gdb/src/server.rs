@@ -277,7 +277,7 @@ impl Server {
     fn reason(&self, hart: usize, reason: Reason) -> Stop<u64> {
         let points = &self.machine.points;
         match reason {
-            Reason::Step => signal(hart, Signal::SIGTRAP),
+            Reason::Step | Reason::Differs => signal(hart, Signal::SIGTRAP),
             Reason::Watch(addr) => Stop::Watch { tid: thread(hart), kind: points.kind(addr), addr },
             Reason::Breakpoint => {
                 let pc = self.machine.control.harts.with(hart, |hart| hart.pc());

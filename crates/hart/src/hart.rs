@@ -49,9 +49,9 @@ pub trait Protection: Send + Sync {
 pub struct Hart<W> {
     config: Config,
     port: Arc<Port>,
-    x: [Cell<W>; 32],
+    pub(crate) x: [Cell<W>; 32],
     pub(crate) f: [Cell<u64>; 32],
-    pc: Cell<u64>,
+    pub(crate) pc: Cell<u64>,
     privilege: Cell<Privilege>,
     pub(crate) csrs: Csrs,
     pub(crate) counters: Counters,

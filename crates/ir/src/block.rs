@@ -111,9 +111,27 @@ impl Op {
         matches!(self, Op::Bin(..) | Op::Bin32(..) | Op::Un(..) | Op::Un32(..) | Op::Select(..) | Op::Copy(_))
     }
 
+    /// Whether a translator has to have it. Of any other it may leave the instruction to the interpreter.
+    pub fn is_simple(&self) -> bool {
+        match self {
+            Op::Bin(f, ..) | Op::Bin32(f, ..) => {
+                use Bin::*;
+                matches!(
+                    f,
+                    Add | Sub | And | Or | Xor | Shl | Shr | Sar | Mul | Eq | Ne | Lt | Ge | Ltu | Geu
+                )
+            }
+            Op::Un(f, _) => matches!(f, Un::Not | Un::Rev8 | Un::Sext(8 | 16 | 32) | Un::Zext(8 | 16 | 32)),
+            Op::Nop | Op::Insn(..) | Op::Select(..) | Op::Copy(_) | Op::SetX(..) | Op::SetF(..) | Op::Fence => {
+                true
+            }
+            _ => false,
+        }
+    }
+
     /// Whether the hart may be looked at from outside here, so that all registers must be as the guest has them.
     fn shows_state(&self) -> bool {
-        !self.is_pure() && !matches!(self, Op::Nop | Op::Insn(..) | Op::SetX(..) | Op::SetF(..) | Op::Fence)
+        !self.is_simple()
     }
 }
 

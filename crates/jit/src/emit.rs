@@ -54,6 +54,9 @@ pub(crate) struct Data {
     /// An address, and which page is to be at hand for it.
     pub(crate) addr: usize,
     pub(crate) what: usize,
+    /// Where the next record of an access goes, and the first.
+    pub(crate) journal: usize,
+    pub(crate) records: usize,
     /// 16 bytes each: signs, boxes, canonical NaNs, by format.
     pub(crate) sign: usize,
     pub(crate) boxes: usize,
@@ -77,6 +80,8 @@ impl Data {
             host_mxcsr: base + 8,
             addr: base + 16,
             what: base + 24,
+            journal: base + 32,
+            records: base + PAGE as usize + MODES * JUMPS * 16,
             sign: base + 64,
             boxes: base + 128,
             nan: base + 192,
@@ -85,7 +90,7 @@ impl Data {
     }
 
     /// Bytes.
-    pub(crate) const SIZE: usize = PAGE as usize + MODES * JUMPS * 16;
+    pub(crate) const SIZE: usize = 2 * PAGE as usize + MODES * JUMPS * 16;
 
     /// Where the table has `pc`.
     pub(crate) fn jump(&self, mode: u8, pc: u64) -> usize {
@@ -166,6 +171,8 @@ pub(crate) struct Emitter {
     pub(crate) probe: usize,
     /// The tables that this block's jumps use.
     pub(crate) mode: u8,
+    /// Whether code keeps a record of each access.
+    pub(crate) journals: bool,
     pub(crate) cold: Vec<Cold>,
     pub(crate) loc: Vec<Loc>,
     /// The last operation that uses each value.
@@ -209,6 +216,7 @@ impl Emitter {
             exit: 0,
             probe: 0,
             mode: 0,
+            journals: false,
             cold: vec![],
             loc: vec![],
             last: vec![],
@@ -340,7 +348,10 @@ impl Emitter {
         };
         match loc {
             Some(loc) => self.loc[i] = loc,
-            None => self.step(1),
+            None => {
+                debug_assert!(!op.is_simple(), "{op} is to be translated");
+                self.step(1);
+            }
         }
         loc.is_some()
     }

@@ -18,13 +18,22 @@ use emit::{Data, Emitter, JUMPS, MODES, NOWHERE, Why, of};
 use hartwright_hart::{Hart, layout};
 use hartwright_ir::{Block, Fmt};
 use hartwright_mem::PAGE;
+use iced_x86::{Decoder, DecoderOptions, Formatter, GasFormatter};
 use region::Region;
 
 /// The code of a block, to be run by the [`Jit`] that made it until that forgets it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Entry {
     at: usize,
+    size: usize,
     generation: u64,
+}
+
+impl Entry {
+    /// Bytes of code.
+    pub fn size(self) -> usize {
+        self.size
+    }
 }
 
 /// How code was left. Program counter and instruction count are the hart's.
@@ -44,6 +53,17 @@ pub struct Link {
     /// The jump whose distance lies there, or no one's.
     jump: Option<usize>,
     generation: u64,
+}
+
+/// An access that code made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// Eight naturally aligned bytes of RAM that it lies in: their offset.
+    pub at: u64,
+    /// What they held before.
+    pub before: u64,
+    /// Whether it was a store.
+    pub store: bool,
 }
 
 /// One hart's translated code.
@@ -116,7 +136,51 @@ impl<'c> Jit<'c> {
         let at = self.emitter.block(block, pc, mode(rules), self.next);
         self.region.write(at, &self.emitter.asm.code);
         self.next = self.emitter.asm.at();
-        Some(Entry { at, generation: self.generation })
+        Some(Entry { at, size: self.next - at, generation: self.generation })
+    }
+
+    /// Has all code that is made from now on keep [`records`](Self::records).
+    pub fn keep_records(&mut self) {
+        self.emitter.journals = true;
+    }
+
+    /// The accesses of the last [`run`](Self::run), in order. There is room for those of [`RECORDS`](Self::RECORDS)
+    /// instructions.
+    pub fn records(&self) -> Vec<Record> {
+        let Data { journal, records, .. } = self.emitter.data;
+        let count = (self.region.get(journal).wrapping_sub(self.region.address(records)) / 16) as usize;
+        let ram = self.hart.ram().address();
+        let record = |i: usize| {
+            let address = self.region.get(records + 16 * i);
+            let at = (address & !1).wrapping_sub(ram);
+            Record { at, before: self.region.get(records + 16 * i + 8), store: address & 1 == 0 }
+        };
+        (0..count.min(Self::RECORDS)).map(record).collect()
+    }
+
+    /// So many instructions may be run for [`records`](Self::records), and a few more of the last block.
+    pub const RECORDS: usize = 128;
+
+    /// The code of a block, as the host's assembler has it: an instruction a line.
+    pub fn told(&self, entry: Entry) -> String {
+        if !self.has(entry) {
+            return String::new();
+        }
+        let code = self.region.read(entry.at, entry.size);
+        let at = self.region.address(entry.at);
+        let mut text = String::new();
+        let mut names = GasFormatter::new();
+        for insn in Decoder::with_ip(64, &code, at, DecoderOptions::NONE).iter() {
+            text.push_str(&format!("{:#018x}:  ", insn.ip()));
+            names.format(&insn, &mut text);
+            text.push('\n');
+        }
+        text
+    }
+
+    /// What there is, in bytes: code, and room for it.
+    pub fn room(&self) -> (usize, usize) {
+        (self.next, self.region.code_size())
     }
 
     /// Whether it still knows the code.
@@ -159,6 +223,7 @@ impl<'c> Jit<'c> {
         let rounding = ROUNDING[hart.rounding_mode() as usize & 3];
         let data = &self.emitter.data;
         self.region.set(data.mxcsr, MXCSR | rounding << 13);
+        self.region.set(data.journal, self.region.address(data.records));
         let x16 = std::ptr::from_ref(hart).cast::<u8>().wrapping_add(layout::X + 128);
         // SAFETY: the door is a function of this type, which gives back the host's registers as the ABI asks; `entry` is
         // a block made for this hart, since its generation is the present one. Code changes the hart's cells, memory

@@ -2,7 +2,7 @@
 
 use crate::{
     emit::{Cold, Emitter, Loc, NONE, Why, hart_at, of},
-    x64::{Alu, Cc, Map, Pp, Rm},
+    x64::{Alu, Cc, Map, Pp, RAX, RCX, Rm},
 };
 use hartwright_hart::{Access, layout};
 use hartwright_ir::{Arg, Fmt, Mem};
@@ -47,7 +47,30 @@ impl Emitter {
         let leave = self.leaving(self.pc, Why::Step, 1);
         self.cold.push(Cold::Probe { from, back, base, offset, temp, what: what(store, size, slot), leave });
         self.asm.mov(temp, hart_at(near + layout::ADDENDS));
-        Found { rm: Rm::Sum(base, temp, offset), temp, slot }
+        let rm = Rm::Sum(base, temp, offset);
+        self.record(store, rm);
+        Found { rm, temp, slot }
+    }
+
+    /// Keeps a record of an access that is about to be made: the eight bytes around its place, as they are.
+    fn record(&mut self, store: bool, rm: Rm) {
+        if !self.journals {
+            return;
+        }
+        let (load, next) = (i32::from(!store), Rm::Here(self.data.journal));
+        let a = &mut self.asm;
+        a.push(RAX);
+        a.push(RCX);
+        a.lea(true, RAX, rm);
+        a.alu_imm(true, Alu::And, Rm::Reg(RAX), -8);
+        a.alu_imm(true, Alu::Or, Rm::Reg(RAX), load);
+        a.mov(RCX, next);
+        a.store(Rm::Mem(RCX, 0), RAX);
+        a.mov(RAX, Rm::Mem(RAX, -load));
+        a.store(Rm::Mem(RCX, 8), RAX);
+        a.alu_imm(true, Alu::Add, next, 16);
+        a.pop(RCX);
+        a.pop(RAX);
     }
 
     pub(crate) fn load(&mut self, m: Mem, base: Arg, offset: i32, home: u8) -> Option<Loc> {

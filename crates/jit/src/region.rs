@@ -62,6 +62,14 @@ impl Region {
         unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), self.code.add(at), bytes.len()) }
     }
 
+    /// So many bytes of code, from this offset on.
+    pub(crate) fn read(&self, at: usize, len: usize) -> Vec<u8> {
+        let fits = at.checked_add(len).is_some_and(|end| end <= self.code_size);
+        assert!(fits, "only what was written is read");
+        // SAFETY: it lies in the writable mapping, to which there are no references.
+        unsafe { std::slice::from_raw_parts(self.code.add(at), len) }.to_vec()
+    }
+
     /// The data at this offset of the region.
     fn data(&self, at: usize, len: usize) -> *mut u8 {
         let fits = at >= self.code_size && at + len <= self.code_size + self.data_size;

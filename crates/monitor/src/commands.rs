@@ -110,6 +110,8 @@ const LOG_ITEMS: &[(&str, Sayer, u32, &str)] = &[
     ("int", Sayer::Harts, Tracing::INT.0, "show interrupts/exceptions in short format"),
     ("exec", Sayer::Harts, Tracing::EXEC.0, "show trace before each executed block (lots of logs)"),
     ("cpu", Sayer::Harts, Tracing::CPU.0, "show CPU registers before entering a block (lots of logs)"),
+    ("op", Sayer::Harts, Tracing::OP.0, "show micro ops for each compiled TB"),
+    ("out_asm", Sayer::Harts, Tracing::OUT_ASM.0, "show generated host assembly code for each compiled TB"),
     ("mmu", Sayer::Harts, Tracing::MMU.0, "log MMU-related activities"),
     ("unimp", Sayer::Devices, log::UNIMP, "log unimplemented functionality"),
     ("guest_errors", Sayer::Devices, log::GUEST_ERRORS, "log when the guest OS does something invalid"),

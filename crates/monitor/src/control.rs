@@ -87,6 +87,10 @@ pub trait Outside: Send + Sync {
     fn reset(&self);
     /// Ends the program.
     fn quit(&self);
+    /// Ends the program, which has failed.
+    fn give_up(&self) {
+        self.quit();
+    }
     /// Presses the power button.
     ///
     /// # Errors
@@ -310,6 +314,9 @@ impl Control {
 
     /// A hart stopped by itself: so do the others.
     fn hart_stopped(&self, round: u64, Event::Stopped { hart, reason }: Event) {
+        if reason == Reason::Differs {
+            self.outside.give_up();
+        }
         let mut state = self.lock();
         if state.run == RunState::Running && round == self.round.load(Ordering::Acquire) {
             self.stand(&mut state, RunState::Debug, Some((hart, reason)));

@@ -76,19 +76,26 @@ pub(super) const FLAGS: &[Flag] = &[
         names: &["accel"],
         form: "[accel=]interp|jit|tcg[,PROPERTY=VALUE]...",
         brief: "choose the engine that executes instructions",
-        more: "`interp`, the interpreter, is what runs if nothing is said; `jit` translates what runs often to code of the host, if that is an \
-               x86-64 with AVX, BMI and FMA; `tcg`, QEMU's name for its own, means it too. Harts of 32 and 128 bits, \
-               counted time, watched addresses and -d are the interpreter's. Each hart has a host thread of its own; \
-               with thread=single they take turns on one. tb-size=MIB is how much code a hart keeps (default: 32); \
-               split-wx and one-insn-per-tb are understood and have no meaning.",
+        more: "`jit`, which runs if nothing is said, translates what runs often to code of the host, if that is an \
+               x86-64 with AVX, BMI and FMA; `tcg`, QEMU's name for its own, means it too. `interp` is the \
+               interpreter, which also does what is not translated: harts of 32 and 128 bits, breakpoints, watched \
+               addresses, -d exec and -d cpu. Each hart has a host thread of its own; with thread=single they take \
+               turns on one. tb-size=MIB is how much code a hart keeps (default: 32). With check=on the interpreter \
+               does all that code did once more, harts taking turns; where the two differ, both states, the guest's \
+               code and the host's are printed, and the exit code is 1. split-wx and one-insn-per-tb are understood and have no meaning.",
         complete: Complete::Words(&["help", "interp", "jit", "tcg"]),
         parse: accel,
-        accepts: &["interp", "jit", "jit,tb-size=8", "tcg,thread=multi", "tcg,tb-size=64,split-wx=off"],
+        accepts: &["interp", "jit", "jit,tb-size=8", "jit,check=on", "tcg,thread=multi", "tcg,tb-size=64,split-wx=off"],
         refuses: &[
             ("foo", "-accel foo: invalid accelerator foo"),
             ("kvm", "-accel kvm: invalid accelerator kvm"),
             ("tcg,thread=foo", "-accel tcg,thread=foo: Invalid 'thread' setting foo"),
             ("tcg,foo=1", "-accel tcg,foo=1: Property 'tcg-accel.foo' not found"),
+            (
+                "jit,check=on,thread=multi",
+                "-accel jit,check=on,thread=multi: check=on compares harts that take turns, so thread=multi cannot be",
+            ),
+            ("interp,check=on", "-accel interp,check=on: Property 'interp-accel.check' not found"),
             ("tcg,tb-size=foo", "-accel tcg,tb-size=foo: Parameter 'tb-size' expects uint64"),
         ],
         ..FLAG
@@ -382,7 +389,7 @@ fn accel(asked: &mut Asked, arg: &Argument) -> Result<(), Outcome> {
         return Err(Outcome::print(format!("Accelerators supported in QEMU binary:\n{names}")));
     }
     let mut accel = Accel::default();
-    let name = opts.get("accel").unwrap_or("interp");
+    let name = opts.get("accel").unwrap_or("jit");
     let Some(engine) = Accel::engine(name) else {
         return Err(arg.refuse(format!("invalid accelerator {name}")));
     };
@@ -404,11 +411,23 @@ fn accel(asked: &mut Asked, arg: &Argument) -> Result<(), Outcome> {
                     *code = usize::try_from(size).unwrap_or(usize::MAX).saturating_mul(1 << 20);
                 }
             }
+            "check" => {
+                let on = parse_switch(key, value).map_err(|refusal| arg.refuse(refusal))?;
+                match &mut accel.engine {
+                    Engine::Jit { check, .. } => *check = on,
+                    Engine::Interpreter => {
+                        return Err(arg.refuse("Property 'interp-accel.check' not found"));
+                    }
+                }
+            }
             "split-wx" | "one-insn-per-tb" => {
                 parse_switch(key, value).map_err(|refusal| arg.refuse(refusal))?;
             }
             _ => return Err(arg.refuse(format!("Property '{name}-accel.{key}' not found"))),
         }
+    }
+    if accel.checks() && accel.threads == Some(Threads::Multi) {
+        return Err(arg.refuse("check=on compares harts that take turns, so thread=multi cannot be"));
     }
     asked.accel = Some(accel);
     Ok(())

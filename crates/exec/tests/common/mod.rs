@@ -53,12 +53,16 @@ impl Mmio for Finisher {
 }
 
 /// The translator, from the first instruction on.
-pub(crate) const TRANSLATOR: Engine = Engine::Jit { code: 8 << 20, after: 0 };
+pub(crate) const TRANSLATOR: Engine = Engine::Jit { code: 8 << 20, after: 0, check: false };
 
-/// The interpreter, or with `HARTWRIGHT_ENGINE=jit` the translator.
+/// The same, with the interpreter behind it.
+pub(crate) const CHECKED: Engine = Engine::Jit { code: 8 << 20, after: 0, check: true };
+
+/// The interpreter, or with `HARTWRIGHT_ENGINE=jit` the translator, or with `=check` both.
 pub(crate) fn engine() -> Engine {
     match std::env::var("HARTWRIGHT_ENGINE").as_deref() {
         Ok("jit") => TRANSLATOR,
+        Ok("check") => CHECKED,
         _ => Engine::Interpreter,
     }
 }
@@ -107,10 +111,12 @@ impl Machine {
         let tell = Mutex::new(tell);
         // A test that does not listen has no use for events.
         let listener = Arc::new(move |event| tell.lock().unwrap().send(event).unwrap_or_default());
+        let trace = Trace::default();
+        trace.set_writer(|text| eprint!("{text}"));
         let harts = Harts::new(Setup {
             harts: (0..harts).map(config).collect(),
             listener,
-            trace: Trace::default(),
+            trace,
             environment: None,
             semihost: None,
             pace,
