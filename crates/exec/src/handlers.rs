@@ -398,7 +398,7 @@ impl<W: Width> Reader for Now<'_, W> {
         }
     }
 
-    fn fence_vma(self, addr: Option<Reg<W>>, _: Option<Reg<W>>) -> Result<(), Stop> {
+    fn fence_vma(self, addr: Option<Reg<W>>, asid: Option<Reg<W>>) -> Result<(), Stop> {
         let hart = &self.0.hart;
         let tvm = hart.read_csr(hartwright_isa::csr::MSTATUS).unwrap_or(0) & status::MSTATUS_TVM != 0;
         let allowed = match hart.privilege() {
@@ -409,9 +409,10 @@ impl<W: Width> Reader for Now<'_, W> {
         if !allowed {
             return Err(self.illegal());
         }
-        match addr {
-            Some(addr) => hart.flush_page(addr.0.to_u64()),
-            None => hart.flush(),
+        match (addr, asid) {
+            (Some(addr), _) => hart.flush_page(addr.0.to_u64()),
+            (None, Some(asid)) => hart.flush_space(asid.0.to_u64()),
+            (None, None) => hart.flush(),
         }
         Ok(())
     }

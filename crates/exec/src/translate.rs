@@ -76,7 +76,8 @@ pub(crate) struct Translator<'c> {
     jit: LazyJit<'c>,
     after: u32,
     pub(crate) check: bool,
-    epoch: u64,
+    /// The epochs of the rules that each mode's table is for.
+    epochs: [u64; 8],
     renewals: u64,
 }
 
@@ -90,7 +91,7 @@ impl<'c> Translator<'c> {
     pub(crate) fn new<W: Width>(hart: &'c Hart<W>, engine: Engine) -> Option<Self> {
         let Engine::Jit { code, after, check } = engine else { return None };
         let hart = (hart as &dyn Any).downcast_ref::<Hart<u64>>()?;
-        Some(Translator { jit: LazyJit::Later(hart, code, check), after, check, epoch: 0, renewals: 0 })
+        Some(Translator { jit: LazyJit::Later(hart, code, check), after, check, epochs: [0; 8], renewals: 0 })
     }
 
     /// Forgets all code.
@@ -103,11 +104,14 @@ impl<'c> Translator<'c> {
     /// Empties the tables of jumps if they may be stale.
     #[inline]
     fn follow<W: Width>(&mut self, hart: &Hart<W>) {
-        let (epoch, renewals) = (hart.rules() >> 3, hart.ram().renewals());
-        if (self.epoch, self.renewals) != (epoch, renewals) {
-            (self.epoch, self.renewals) = (epoch, renewals);
-            if let LazyJit::Here(jit) = &mut self.jit {
-                jit.forget_jumps();
+        let (rules, renewals) = (hart.rules(), hart.ram().renewals());
+        let renewed = std::mem::replace(&mut self.renewals, renewals) != renewals;
+        let moved = std::mem::replace(&mut self.epochs[(rules & 7) as usize], rules >> 3) != rules >> 3;
+        if let LazyJit::Here(jit) = &mut self.jit {
+            match (renewed, moved) {
+                (true, _) => jit.forget_jumps(),
+                (false, true) => jit.forget_jumps_of(rules),
+                (false, false) => {}
             }
         }
     }

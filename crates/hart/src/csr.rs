@@ -445,8 +445,12 @@ impl<W: Width> Hart<W> {
             return;
         }
         let new = v & (SATP_PPN_AND_ASID | 0xf << 60);
-        if self.csrs.satp.replace(new) != new {
+        let old = self.csrs.satp.replace(new);
+        let pages = |satp: u64| satp >> if W::BITS == 32 { 31 } else { 60 };
+        if pages(old) != pages(new) {
             self.flush();
+        } else if old != new {
+            self.enter_space(old);
         }
     }
 

@@ -6,7 +6,7 @@ use crate::{
     pmp::Pmp,
     port::Port,
     status::{MSTATUS_MPRV, MSTATUS_SUM},
-    tlb::{Tlb, View},
+    tlb::{Fetched, Slot, Tlb, View},
     trap::{Cause, Privilege, Trap},
     triggers::Triggers,
 };
@@ -61,8 +61,6 @@ pub struct Hart<W> {
     pub(crate) near: Near,
     /// Whose rules loads and stores go by; follows from privilege and `mstatus`.
     pub(crate) view: Cell<View>,
-    /// Counts what makes fetch translations stale.
-    epoch: Cell<u64>,
     rules: Cell<u64>,
     pub(crate) reservation: Cell<Option<Reservation>>,
     /// Instructions retired since reset.
@@ -142,7 +140,7 @@ pub(crate) struct Csrs {
 
 /// Where translated code finds the parts of a [`Hart<u64>`](Hart): offsets in bytes.
 pub mod layout {
-    use super::{Cell, Hart, Near, NearPages, offset_of};
+    use super::{Cell, Hart, Near, NearPages, Slot, offset_of};
 
     /// Integer registers.
     pub const X: usize = offset_of!(Hart<u64>, x);
@@ -152,7 +150,7 @@ pub mod layout {
     pub const PC: usize = offset_of!(Hart<u64>, pc);
     /// A byte: 1 if a floating-point register was written.
     pub const FLOAT_DIRTY: usize = offset_of!(Hart<u64>, float_dirty);
-    /// What is at hand for loads and for stores, by base register.
+    /// What is at hand for loads and for stores.
     pub const NEAR: [usize; 2] = [
         offset_of!(Hart<u64>, near) + offset_of!(Near, loads),
         offset_of!(Hart<u64>, near) + offset_of!(Near, stores),
@@ -164,6 +162,13 @@ pub mod layout {
     /// See [`TAGS`].
     pub const VERSIONS: usize = offset_of!(NearPages, versions);
 
+    /// The host's address of the slots behind them, 16 bytes each: a tag, and what to add to get an offset into RAM.
+    pub const SLOTS: usize = offset_of!(NearPages, slots);
+    /// What tags of those have in their low bits.
+    pub const NUMBER: usize = offset_of!(NearPages, number);
+
+    const _: () = assert!(offset_of!(Slot, tag) == 0 && offset_of!(Slot, addend) == 8);
+    const _: () = assert!(size_of::<Slot>() == 16);
     const _: () = assert!(size_of::<Cell<bool>>() == 1 && size_of::<Cell<u64>>() == 8);
 }
 
@@ -186,7 +191,6 @@ impl<W: Width> Hart<W> {
             tlb: Tlb::default(),
             near: Near::default(),
             view: Cell::new(View::Machine),
-            epoch: Cell::new(0),
             rules: Cell::new(0),
             reservation: Cell::new(None),
             instret: Cell::new(0),
@@ -339,34 +343,68 @@ impl<W: Width> Hart<W> {
 
     /// Forgets all translations.
     pub fn flush(&self) {
-        self.tlb.flush();
+        self.tlb.flush(self.csrs.satp.get());
         self.near.clear();
-        self.forget_fetches();
+        self.settle();
     }
 
     /// Forgets the translations of loads and stores.
     pub fn flush_data(&self) {
-        self.tlb.flush_data();
+        self.tlb.flush_data(self.csrs.satp.get());
         self.near.clear();
+        self.settle();
     }
 
-    /// Forgets the translation of one virtual address.
+    /// Forgets the translations of the address space `asid`, but for those that all spaces have.
+    pub fn flush_space(&self, asid: u64) {
+        let is_one = |satp: u64| Self::asid(satp) == asid & Self::asid(u64::MAX);
+        if self.tlb.flush_spaces(self.csrs.satp.get(), is_one) {
+            self.near.clear();
+            self.settle();
+        }
+    }
+
+    /// The address-space identifier in `satp` (privileged spec, 10.1.11).
+    fn asid(satp: u64) -> u64 {
+        if W::BITS == 32 { satp >> 22 & 0x1ff } else { satp >> 44 & 0xffff }
+    }
+
+    /// Forgets the translation of one virtual address in every address space.
     pub fn flush_page(&self, addr: u64) {
-        self.tlb.flush_page(addr);
-        self.near.clear();
-        self.forget_fetches();
+        match self.tlb.flush_page(addr) {
+            Err(()) => self.flush(),
+            Ok(Fetched(fetched)) => {
+                self.near.clear();
+                if fetched {
+                    self.forget_fetches();
+                }
+            }
+        }
     }
 
     /// Has every block looked up anew.
     pub fn forget_fetches(&self) {
-        self.epoch.set(self.epoch.get() + 1);
+        self.tlb.renew_epochs();
+        self.settle();
+    }
+
+    /// Goes by the page tables of `satp`, which was `old`, and by what is known of them.
+    pub(crate) fn enter_space(&self, old: u64) {
+        let satp = self.csrs.satp.get();
+        if Self::asid(old) == Self::asid(satp) {
+            // Identifiers are not made use of.
+            self.tlb.flush_spaces(satp, |known| Self::asid(known) == Self::asid(satp));
+        }
+        self.tlb.enter(satp);
+        self.near.clear();
         self.settle();
     }
 
     /// Recomputes what follows from privilege and `mstatus`.
     pub(crate) fn settle(&self) {
         let float = u64::from(self.float_on());
-        self.rules.set(self.epoch.get() << 3 | float << 2 | self.privilege.get() as u64);
+        let epoch = self.tlb.epoch(self.fetch_view());
+        self.rules.set(epoch << 3 | float << 2 | self.privilege.get() as u64);
         let status = self.csrs.mstatus.get();
         let mode = match self.privilege.get() {
             Privilege::Machine if status & MSTATUS_MPRV != 0 => {
@@ -380,9 +418,9 @@ impl<W: Width> Hart<W> {
             Privilege::Supervisor => View::Supervisor,
             Privilege::Machine => View::Machine,
         };
-        if self.view.replace(view) != view {
-            self.near.clear();
-        }
+        self.view.set(view);
+        let (tlb, near) = (&self.tlb, &self.near);
+        near.follow(self.privilege.get(), view, |access| tlb.slots(view, access));
     }
 
     /// Has loads, stores or both of `len` bytes at virtual address `addr` noticed; see

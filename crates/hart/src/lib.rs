@@ -24,6 +24,7 @@ mod walk;
 pub use csr::Illegal;
 pub use hart::{Config, Hart, Observer, Protection, layout};
 pub use hartwright_mem::Access;
+pub use near::NEAR_PAGES;
 pub use port::{Bell, Port};
 pub use shown::Shown;
 pub use trap::{Cause, Privilege, Trap};

@@ -171,7 +171,7 @@ impl<W: Width> Hart<W> {
         self.tlb.find(self.fetch_view(), Access::Fetch, addr, 2).is_some()
     }
 
-    fn fetch_view(&self) -> View {
+    pub(crate) fn fetch_view(&self) -> View {
         match self.privilege() {
             Privilege::User => View::User,
             Privilege::Supervisor => View::Supervisor,
@@ -209,7 +209,10 @@ impl<W: Width> Hart<W> {
             _ => return Ok(Found::Io(page.addr)),
         };
         if self.pmp.allows_page(page.addr, access, mode) && !self.watched_page(addr, access) {
-            self.tlb.insert(view, access, addr, at, page.reach);
+            self.tlb.insert(view, access, addr, at, page.reach, page.global);
+            if access == Access::Fetch {
+                self.settle();
+            }
         }
         Ok(Found::Ram(at + page.addr % PAGE))
     }

@@ -16,6 +16,7 @@ const R: u64 = 1 << 1;
 const W_: u64 = 1 << 2;
 const X: u64 = 1 << 3;
 const U: u64 = 1 << 4;
+const G: u64 = 1 << 5;
 const A: u64 = 1 << 6;
 const D: u64 = 1 << 7;
 const RESERVED: u64 = 0x7f << 54;
@@ -30,6 +31,8 @@ pub(crate) struct Translation {
     pub(crate) addr: u64,
     /// Address bits in which an address of the same page may differ.
     pub(crate) reach: u64,
+    /// Whether every address space has it.
+    pub(crate) global: bool,
 }
 
 impl<W: Width> Hart<W> {
@@ -68,7 +71,7 @@ impl<W: Width> Hart<W> {
     ) -> Result<Translation, Trap> {
         if let Some(protection) = self.protection.get() {
             return match protection.check(addr, access) {
-                Ok(()) => Ok(Translation { addr, reach: PAGE - 1 }),
+                Ok(()) => Ok(Translation { addr, reach: PAGE - 1, global: true }),
                 Err(cause) => Err(Trap::new(cause, addr)),
             };
         }
@@ -81,7 +84,7 @@ impl<W: Width> Hart<W> {
             _ => 0,
         };
         if view == View::Machine || levels == 0 {
-            return Ok(Translation { addr, reach: PAGE - 1 });
+            return Ok(Translation { addr, reach: PAGE - 1, global: true });
         }
         let fault = Trap::new(Cause::page_fault(access), addr);
         let unused = 64 - (PAGE_SHIFT + 9 * levels);
@@ -89,6 +92,7 @@ impl<W: Width> Hart<W> {
             return Err(fault);
         }
         'again: loop {
+            let mut global = false;
             let mut table = (satp & Self::SATP_PPN) << PAGE_SHIFT;
             for level in (0..levels).rev() {
                 let index = addr >> (PAGE_SHIFT + Self::INDEX_BITS * level) & ((1 << Self::INDEX_BITS) - 1);
@@ -104,6 +108,8 @@ impl<W: Width> Hart<W> {
                     if pte & (A | D | U | PBMT | N) != 0 {
                         return Err(fault);
                     }
+                    // All that a global table leads to is global (privileged spec, 10.3.1).
+                    global |= pte & G != 0;
                     table = ppn << PAGE_SHIFT;
                     continue;
                 }
@@ -121,15 +127,16 @@ impl<W: Width> Hart<W> {
                         continue 'again;
                     }
                 }
-                let Translation { addr: base, reach } = page;
-                return Ok(Translation { addr: base & !reach | addr & reach, reach });
+                let (base, reach) = page;
+                let global = global || pte & G != 0;
+                return Ok(Translation { addr: base & !reach | addr & reach, reach, global });
             }
             return Err(fault);
         }
     }
 
     /// The page of a leaf entry: its base and reach; `None` if it is misaligned or uses what this hart has not.
-    fn leaf(&self, pte: u64, ppn: u64, level: u32) -> Option<Translation> {
+    fn leaf(&self, pte: u64, ppn: u64, level: u32) -> Option<(u64, u64)> {
         let pbmt = self.has(Ext::Svpbmt) && self.csrs.menvcfg.get() & ENVCFG_PBMTE != 0;
         if pte & PBMT != 0 && (!pbmt || pte & PBMT == PBMT) {
             return None;
@@ -137,11 +144,11 @@ impl<W: Width> Hart<W> {
         if pte & N != 0 {
             // Svnapot knows one size: 64 KiB, told by the low four bits of the page number.
             let napot = self.has(Ext::Svnapot) && level == 0 && ppn & 0xf == 8;
-            return napot.then_some(Translation { addr: (ppn & !0xf) << PAGE_SHIFT, reach: 16 * PAGE - 1 });
+            return napot.then_some(((ppn & !0xf) << PAGE_SHIFT, 16 * PAGE - 1));
         }
         let reach = (PAGE << (Self::INDEX_BITS * level)) - 1;
         let addr = ppn << PAGE_SHIFT;
-        (addr & reach == 0).then_some(Translation { addr, reach })
+        (addr & reach == 0).then_some((addr, reach))
     }
 
     fn permits(&self, pte: u64, access: Access, view: View) -> bool {

@@ -2,8 +2,11 @@
 
 use crate::{
     emit::{Emitter, FLOAT_HOME, HOME, NONE, f_at, hart_at, x_at},
-    x64::{Alu, Asm, Map, Pp, R14, RAX, RBP, RBX, RCX, RDI, RDX, RSI, RSP, Rm},
+    memory::PLACE_MASK,
+    x64::{Alu, Asm, Cc, Map, Pp, R14, RAX, RBP, RBX, RCX, RDI, RDX, RSI, RSP, Rm},
 };
+use hartwright_hart::{Hart, layout};
+use hartwright_mem::{PAGE, PAGE_SHIFT};
 
 /// Registers that a function of the host gives back as they were (System V ABI).
 const SAVED: [u8; 6] = [RBX, RBP, 12, 13, 14, 15];
@@ -72,7 +75,7 @@ impl Emitter {
         a.ret();
 
         // Called with an address and what is wanted at hand; all registers stay. Carry: it cannot be.
-        self.probe = a.at();
+        let bring_door = a.at();
         let kept: Vec<u8> = [RAX, RCX, RDX].into_iter().chain(lost_homes()).collect();
         kept.iter().for_each(|r| a.push(*r));
         let pad = 8 * (kept.len() as i32 & 1 ^ 1);
@@ -96,6 +99,51 @@ impl Emitter {
         a.alu_imm(false, Alu::Cmp, Rm::Reg(RAX), 1);
         kept.iter().rev().for_each(|r| a.pop(*r));
         a.ret();
+        self.probe = [false, true].map(|store| self.look_at_tlb(store, bring_door));
         enter
+    }
+
+    /// What looks for a page in the TLB's slots and has it at hand, or goes to the door to `bring`.
+    fn look_at_tlb(&mut self, store: bool, bring_door: usize) -> usize {
+        let near = layout::NEAR[usize::from(store)];
+        let near_at = |offset| {
+            let Rm::Mem(_, at) = hart_at(near + offset) else { unreachable!("the hart is in memory") };
+            Rm::Sum(RBP, RDX, at)
+        };
+        let data = &self.data;
+        let a = &mut self.asm;
+        let at = a.at();
+        [RAX, RCX, RDX].into_iter().for_each(|r| a.push(r));
+        a.mov(RAX, Rm::Here(data.addr));
+        a.mov(RCX, Rm::Reg(RAX));
+        // To 16 times the page's number.
+        a.op_imm8(true, 0xc1, 5, Rm::Reg(RCX), PAGE_SHIFT as u8 - 4);
+        a.alu_imm(false, Alu::And, Rm::Reg(RCX), (Hart::<u64>::SLOT_MASK << 4) as i32);
+        a.alu(true, Alu::Add, RCX, hart_at(near + layout::SLOTS));
+        a.mov(RDX, Rm::Here(data.tag));
+        a.alu(true, Alu::Cmp, RDX, Rm::Mem(RCX, 0));
+        let miss = a.jcc(Cc::Ne);
+        a.mov(RCX, Rm::Mem(RCX, 8));
+        a.alu_imm(true, Alu::And, Rm::Reg(RAX), -(PAGE as i32));
+        a.op(false, 0x8b, RDX, Rm::Here(data.what));
+        a.alu_imm(false, Alu::And, Rm::Reg(RDX), PLACE_MASK);
+        a.store(near_at(layout::TAGS), RAX);
+        a.alu(true, Alu::Add, RAX, Rm::Reg(RCX));
+        a.alu(true, Alu::Add, RCX, Rm::Here(data.ram));
+        a.store(near_at(layout::ADDENDS), RCX);
+        if store {
+            // To four times the number of the page of RAM.
+            a.op_imm8(true, 0xc1, 5, Rm::Reg(RAX), PAGE_SHIFT as u8 - 2);
+            a.alu(true, Alu::Add, RAX, Rm::Here(data.versions));
+            a.store(near_at(layout::VERSIONS), RAX);
+        }
+        [RDX, RCX, RAX].into_iter().for_each(|r| a.pop(r));
+        // clc
+        a.byte(0xf8);
+        a.ret();
+        a.patch(miss, a.at());
+        [RDX, RCX, RAX].into_iter().for_each(|r| a.pop(r));
+        a.jmp_to(bring_door);
+        at
     }
 }

@@ -9,8 +9,11 @@
 //! | `xmm0` to `xmm2` | values within an instruction |
 //! | the rest but `rsp` | [`HOME`], [`FLOAT_HOME`] |
 
-use crate::x64::{Alu, Asm, Cc, R14, RAX, RBP, RCX, RDX, Rm};
-use hartwright_hart::layout;
+use crate::{
+    memory,
+    x64::{Alu, Asm, Cc, R14, RAX, RBP, RCX, RDX, Rm},
+};
+use hartwright_hart::{Access, layout};
 use hartwright_ir::{Arg, Bin, Block, Fmt, Op};
 use hartwright_mem::PAGE;
 
@@ -51,9 +54,13 @@ pub(crate) struct Data {
     pub(crate) mxcsr: usize,
     /// The host's.
     pub(crate) host_mxcsr: usize,
-    /// An address, and which page is to be at hand for it.
+    /// An address, the tag that its page has in the TLB, and which page is to be at hand for it.
     pub(crate) addr: usize,
+    pub(crate) tag: usize,
     pub(crate) what: usize,
+    /// Host addresses: of RAM, and of its pages' versions.
+    pub(crate) ram: usize,
+    pub(crate) versions: usize,
     /// Where the next record of an access goes, and the first.
     pub(crate) journal: usize,
     pub(crate) records: usize,
@@ -81,6 +88,9 @@ impl Data {
             addr: base + 16,
             what: base + 24,
             journal: base + 32,
+            tag: base + 40,
+            ram: base + 48,
+            versions: base + 56,
             records: base + PAGE as usize + MODES * JUMPS * 16,
             sign: base + 64,
             boxes: base + 128,
@@ -168,7 +178,8 @@ pub(crate) struct Emitter {
     pub(crate) sites: Vec<Site>,
     /// Offsets of the doors.
     pub(crate) exit: usize,
-    pub(crate) probe: usize,
+    /// For loads, and for stores.
+    pub(crate) probe: [usize; 2],
     /// The tables that this block's jumps use.
     pub(crate) mode: u8,
     /// Whether code keeps a record of each access.
@@ -188,6 +199,8 @@ pub(crate) struct Emitter {
     /// The present instruction, and the one after it.
     pub(crate) pc: u64,
     pub(crate) next: u64,
+    /// Where accesses by each base register have their page at hand.
+    pub(crate) places: [u8; 32],
     /// Floating-point registers that are known to hold a boxed single.
     pub(crate) boxed: u32,
     /// The hart has been told that a floating-point register is written.
@@ -214,7 +227,7 @@ impl Emitter {
             data,
             sites: vec![],
             exit: 0,
-            probe: 0,
+            probe: [0; 2],
             mode: 0,
             journals: false,
             cold: vec![],
@@ -227,6 +240,7 @@ impl Emitter {
             stretches: vec![],
             pc: 0,
             next: 0,
+            places: std::array::from_fn(|x| x as u8),
             boxed: 0,
             told_float: false,
             start: 0,
@@ -246,6 +260,7 @@ impl Emitter {
         (self.busy, self.boxed, self.told_float) = (0, 0, false);
         (self.held, self.cache) = ([u32::MAX; 3], [(NONE, false); 3]);
         (self.pc, self.next) = (start, start);
+        self.places = std::array::from_fn(|x| x as u8);
         self.ops(&block.ops);
         self.write_cold();
         entry
@@ -300,6 +315,11 @@ impl Emitter {
                     self.step(0);
                 }
                 op => {
+                    if let Op::SetX(x, v) = op
+                        && !steps(ops, x, v)
+                    {
+                        self.places[x as usize] = self.place_here();
+                    }
                     if !self.value(i, op, to_x, to_f) {
                         return;
                     }
@@ -487,11 +507,16 @@ impl Emitter {
                     self.leave(leave);
                 }
                 Cold::Probe { from, back, base, offset, temp, what, leave } => {
+                    let (access, size, _) = memory::parts(what);
+                    let store = usize::from(access == Access::Store);
                     self.asm.patch(from, here);
                     self.asm.lea(true, temp, Rm::Mem(base, offset));
                     self.asm.store(Rm::Here(self.data.addr), temp);
+                    self.asm.alu_imm(true, Alu::And, Rm::Reg(temp), memory::tag_mask(size));
+                    self.asm.alu(true, Alu::Or, temp, hart_at(layout::NEAR[store] + layout::NUMBER));
+                    self.asm.store(Rm::Here(self.data.tag), temp);
                     self.asm.op_imm32(false, 0xc7, 0, Rm::Here(self.data.what), what as i32);
-                    self.asm.call(self.probe);
+                    self.asm.call(self.probe[store]);
                     self.asm.jcc_to(Cc::Ae, back);
                     self.leave(leave);
                 }
@@ -652,6 +677,11 @@ impl Emitter {
         }
         true
     }
+}
+
+/// Whether register `x` gets what it has plus a constant: most likely in the same page.
+fn steps(ops: &[Op], x: u8, v: Arg) -> bool {
+    matches!(v, Arg::V(v) if matches!(ops[v as usize], Op::Bin(Bin::Add, Arg::X(y), Arg::C(_)) if y == x))
 }
 
 /// The host's condition for a comparison.

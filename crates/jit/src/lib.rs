@@ -110,6 +110,9 @@ impl<'c> Jit<'c> {
         let mut region = Region::new(code, Data::SIZE).ok()?;
         let data = Data::at(code);
         region.set(data.host_mxcsr, MXCSR);
+        region.set(data.ram, hart.ram().address());
+        // Memory without pages has nothing at hand either.
+        region.set(data.versions, hart.ram().version_address(0).unwrap_or(0));
         for (fmt, bits, nan) in [(Fmt::S, 32, 0x7fc0_0000), (Fmt::D, 64, 0x7ff8_0000_0000_0000)] {
             region.set(data.sign + of(fmt), 1 << (bits - 1));
             region.set(data.boxes + of(fmt), fmt.boxed(0));
@@ -201,6 +204,15 @@ impl<'c> Jit<'c> {
         let used = std::mem::take(&mut self.used);
         for mode in (0..MODES).filter(|mode| used >> mode & 1 != 0) {
             self.empty_table(mode);
+        }
+    }
+
+    /// The same, of jumps by code that runs under `rules`.
+    pub fn forget_jumps_of(&mut self, rules: u64) {
+        let mode = mode(rules);
+        if self.used >> mode & 1 != 0 {
+            self.used &= !(1 << mode);
+            self.empty_table(mode.into());
         }
     }
 

@@ -4,19 +4,27 @@ use crate::{
     emit::{Cold, Emitter, Loc, NONE, Why, hart_at, of},
     x64::{Alu, Cc, Map, Pp, RAX, RCX, Rm},
 };
-use hartwright_hart::{Access, layout};
+use hartwright_hart::{Access, NEAR_PAGES, layout};
 use hartwright_ir::{Arg, Fmt, Mem};
 use hartwright_mem::PAGE;
 
 /// What a look at the TLB is to bring near, in one number: access size, place, and whether it is a store.
-pub(crate) fn what(store: bool, size: u8, slot: u8) -> u32 {
-    u32::from(size) << 8 | u32::from(slot) << 1 | u32::from(store)
+pub(crate) fn what(store: bool, size: u8, place: u8) -> u32 {
+    u32::from(size) << 16 | u32::from(store) << 15 | 8 * u32::from(place)
 }
+
+/// Of [`what`], eight times the place.
+pub(crate) const PLACE_MASK: i32 = 0x7ff;
 
 /// The parts of [`what`]: access, size, place.
 pub(crate) fn parts(what: u32) -> (Access, u64, usize) {
-    let access = if what & 1 != 0 { Access::Store } else { Access::Load };
-    (access, u64::from(what >> 8), (what >> 1 & 31) as usize)
+    let access = if what >> 15 & 1 != 0 { Access::Store } else { Access::Load };
+    (access, u64::from(what >> 16), (what as i32 & PLACE_MASK) as usize / 8)
+}
+
+/// The bits of an address that the tag of its page has, and those that tell a misaligned access of `size` bytes.
+pub(crate) fn tag_mask(size: u64) -> i32 {
+    -(PAGE as i32) | (size as i32 - 1)
 }
 
 /// An access, found: its operand, a temporary that may be used up, and its place.
@@ -30,7 +38,7 @@ impl Emitter {
     /// Finds the host's place of an access, or leaves it to the interpreter.
     fn find(&mut self, store: bool, size: u8, base: Arg, offset: i32) -> Found {
         self.flush();
-        let slot = if let Arg::X(x) = base { x } else { 0 };
+        let slot = self.place(base);
         let base = self.reg(base);
         let temp = self.temp();
         let near = layout::NEAR[usize::from(store)] + 8 * slot as usize;
@@ -40,7 +48,7 @@ impl Emitter {
             self.asm.lea(true, temp, Rm::Mem(base, offset));
         }
         // A misaligned address keeps a low bit, and so equals no tag; nor does what stands for none.
-        self.asm.alu_imm(true, Alu::And, Rm::Reg(temp), -(PAGE as i32) | i32::from(size - 1));
+        self.asm.alu_imm(true, Alu::And, Rm::Reg(temp), tag_mask(size.into()));
         self.asm.alu(true, Alu::Cmp, temp, hart_at(near + layout::TAGS));
         let from = self.asm.jcc(Cc::Ne);
         let back = self.asm.at();
@@ -50,6 +58,19 @@ impl Emitter {
         let rm = Rm::Sum(base, temp, offset);
         self.record(store, rm);
         Found { rm, temp, slot }
+    }
+
+    /// Where an access by `base` has its page at hand: that of the register if it is as it was at the block's
+    /// beginning, lest each block bring its own; else one by where the register, or the address, was made.
+    fn place(&self, base: Arg) -> u8 {
+        let place = if let Arg::X(x) = base { self.places[x as usize] } else { self.place_here() };
+        if self.mode & 3 == 0 { place } else { place + NEAR_PAGES as u8 }
+    }
+
+    /// The place that belongs to the present instruction.
+    pub(crate) fn place_here(&self) -> u8 {
+        let spread = (self.pc >> 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+        32 + (spread % (NEAR_PAGES as u64 - 32)) as u8
     }
 
     /// Keeps a record of an access that is about to be made: the eight bytes around its place, as they are.
