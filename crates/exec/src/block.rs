@@ -13,7 +13,10 @@ use hartwright_hart::{Cause, Hart, Trap};
 use hartwright_ir::Width;
 use hartwright_isa::{Decoded, Decoder, Handlers, Meaning, handler};
 use hartwright_mem::PAGE;
-use std::collections::{BTreeSet, HashMap};
+use std::{
+    cell::Cell,
+    collections::{BTreeSet, HashMap},
+};
 
 /// The most instructions in a block.
 pub(crate) const LONGEST: usize = 64;
@@ -101,6 +104,7 @@ pub(crate) struct Cache<'c, W> {
     translator: Option<Translator<'c>>,
     /// Flags that code raised early, if it is [checked](crate::check).
     pub(crate) early: u8,
+    pub(crate) stop: Cell<Option<Stop>>,
 }
 
 impl<'c, W: Width> Cache<'c, W> {
@@ -119,6 +123,7 @@ impl<'c, W: Width> Cache<'c, W> {
             longest: LONGEST,
             translator: Translator::new(hart, engine),
             early: 0,
+            stop: Cell::new(None),
         }
     }
 
@@ -142,12 +147,13 @@ impl<'c, W: Width> Cache<'c, W> {
         self.translator.is_some()
     }
 
-    /// The translator, if there is one, and block `id`.
-    pub(crate) fn translator_and_block(
+    /// The translator, if there is one, the blocks by their numbers, and why an instruction that code called was not
+    /// followed by the next.
+    #[expect(clippy::type_complexity, reason = "they are three fields of this")]
+    pub(crate) fn parts(
         &mut self,
-        id: u32,
-    ) -> (Option<&mut Translator<'c>>, &mut Block<'c, W>) {
-        (self.translator.as_mut(), &mut self.blocks[id as usize])
+    ) -> (Option<&mut Translator<'c>>, &mut [Block<'c, W>], &Cell<Option<Stop>>) {
+        (self.translator.as_mut(), &mut self.blocks, &self.stop)
     }
 
     /// Whether code raised flags that the interpreter did not raise after it.

@@ -164,10 +164,8 @@ mod tests {
         hart.retire(3);
         assert!(hart.ram().store(STORED, 5_u64));
         wrong(hart);
-        let records = [
-            Record { at: LOADED, before: 0, store: false },
-            Record { at: STORED, before: 0, store: true },
-        ];
+        let records =
+            [Record { at: LOADED, before: 0, store: false }, Record { at: STORED, before: 0, store: true }];
         core.check(&mut cache, &before, &records, Exit::Done, &Trace::default())
     }
 

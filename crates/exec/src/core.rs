@@ -106,11 +106,7 @@ impl<W: Width> Core<W> {
             Ok(block) => self.run_steps(&block.steps, block.next, trace),
             Err(trap) => self.trap(trap, trace),
         };
-        if ended == Ended::Refetch {
-            cache.fence();
-            self.hart.forget_fetches();
-        }
-        ended
+        self.refetched(cache, ended)
     }
 
     /// Runs as [`run_block`](Self::run_block) does; `before` first hears how many instructions the block has.
@@ -127,11 +123,7 @@ impl<W: Width> Core<W> {
             }
             Err(trap) => self.trap(trap, trace),
         };
-        if ended == Ended::Refetch {
-            cache.fence();
-            self.hart.forget_fetches();
-        }
-        ended
+        self.refetched(cache, ended)
     }
 
     /// Runs the one instruction at the program counter, or takes the exception that it or fetching it raises.
@@ -143,11 +135,7 @@ impl<W: Width> Core<W> {
             Ok(block) => self.run_steps(&block.steps, block.next, trace),
             Err(trap) => self.trap(trap, trace),
         };
-        if ended == Ended::Refetch {
-            cache.fence();
-            self.hart.forget_fetches();
-        }
-        ended
+        self.refetched(cache, ended)
     }
 
     /// Runs the block at the program counter, but no more than `most` of its instructions, at least 1.
@@ -159,6 +147,12 @@ impl<W: Width> Core<W> {
             }
             Err(trap) => self.trap(trap, trace),
         };
+        self.refetched(cache, ended)
+    }
+
+    /// Has instructions fetched anew if a block ended with asking for that.
+    #[inline(always)]
+    pub(crate) fn refetched(&self, cache: &mut Cache<'_, W>, ended: Ended) -> Ended {
         if ended == Ended::Refetch {
             cache.fence();
             self.hart.forget_fetches();
@@ -198,13 +192,18 @@ impl<W: Width> Core<W> {
         // read the counter, finds it exact.
         hart.retire(steps.len() as u64);
         let Some((first, rest)) = steps.split_first() else { return Ended::Running };
-        match (first.run)(first, rest, Now(self)) {
-            Some(Stop::Jump) => Ended::Running,
-            None => {
-                hart.set_pc(next);
-                Ended::Running
-            }
-            Some(Stop::Next) => Ended::Running,
+        let stop = (first.run)(first, rest, Now(self));
+        if stop.is_none() {
+            hart.set_pc(next);
+        }
+        self.ended_by(stop, trace)
+    }
+
+    /// What follows when a step stopped so, or none did.
+    #[inline(always)]
+    pub(crate) fn ended_by(&self, stop: Option<Stop>, trace: &Trace) -> Ended {
+        match stop {
+            None | Some(Stop::Jump | Stop::Next) => Ended::Running,
             Some(Stop::Trap | Stop::Break) => self.raised(trace),
             Some(Stop::Wait) => Ended::Waiting,
             Some(Stop::Refetch) => Ended::Refetch,

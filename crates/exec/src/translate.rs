@@ -7,14 +7,15 @@
 
 use crate::{
     block::{Block, Cache, LONGEST, Step},
-    core::{Core, Ended},
+    core::{Core, Ended, Stop},
+    handlers::Now,
     trace::{Trace, Tracing},
 };
 use hartwright_hart::Hart;
 use hartwright_ir::{Block as Operations, Builder, End, Width};
-use hartwright_isa::{Decoded, Ext, Handlers, Meaning, handler};
-use hartwright_jit::{Entry, Exit, Jit, Link};
-use std::{any::Any, fmt::Write};
+use hartwright_isa::{Decoded, Ext, Handlers, Meaning, csr, handler};
+use hartwright_jit::{Entry, Exit, Instructions, Jit, Link};
+use std::{any::Any, cell::Cell, fmt::Write};
 
 /// How instructions are run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -122,6 +123,7 @@ impl<'c> Translator<'c> {
         &mut self,
         hart: &Hart<W>,
         block: &mut Block<'_, W>,
+        id: u32,
         trace: &Trace,
     ) -> Option<Entry> {
         let rules = hart.rules() & 7;
@@ -135,7 +137,7 @@ impl<'c> Translator<'c> {
                 block.translated.heat = block.translated.heat.saturating_add(1);
                 None
             }
-            _ => self.translate(hart, block, trace),
+            _ => self.translate(hart, block, id, trace),
         }
     }
 
@@ -144,6 +146,7 @@ impl<'c> Translator<'c> {
         &mut self,
         hart: &Hart<W>,
         block: &mut Block<'_, W>,
+        id: u32,
         trace: &Trace,
     ) -> Option<Entry> {
         let pc = block.steps.first()?.decoded.pc;
@@ -152,10 +155,10 @@ impl<'c> Translator<'c> {
             return None;
         };
         let jit = self.jit.get()?;
-        let entry = jit.translate(&mut meaning, pc, hart.rules()).or_else(|| {
+        let entry = jit.translate(&mut meaning, id, pc, hart.rules()).or_else(|| {
             // It is full: what is hot is soon there again.
             jit.clear();
-            jit.translate(&mut meaning, pc, hart.rules())
+            jit.translate(&mut meaning, id, pc, hart.rules())
         })?;
         block.translated.code = Some((hart.rules() & 7, entry));
         if trace.has(Tracing::OP) {
@@ -173,12 +176,12 @@ impl<W: Width> Block<'_, W> {
     fn meaning(&self, hart: &Hart<W>) -> Option<Operations> {
         let builder = Builder::new(hart.has(Ext::Zca));
         let mut end = End::Next;
-        for step in &self.steps {
+        for (number, step) in (0..).zip(&self.steps) {
             let d = &step.decoded;
-            end = if d.is_unknown() {
+            end = if d.is_unknown() || is_apart(d) {
                 builder.step(d.pc)
             } else {
-                builder.insn(d.pc, d.len, |builder| handler::<&Builder, Lift>(d.id)(d, builder))
+                builder.insn(d.pc, d.len, Some(number), |builder| handler::<&Builder, Lift>(d.id)(d, builder))
             };
             if end != End::Next {
                 break;
@@ -209,6 +212,57 @@ impl<W: Width> Block<'_, W> {
             let _ = write!(text, "host code:\n{}", jit.told(entry));
         }
         text
+    }
+}
+
+/// Whether code is left for an instruction that has no operations: it depends on the count of instructions (as all do
+/// that change the mode, in which they may count or not) or on the time, or on the flags and the rounding mode, which
+/// the host has while code runs.
+fn is_apart(d: &Decoded) -> bool {
+    use csr::*;
+    let is_csr = d.len == 4 && d.raw & 0x7f == 0x73 && d.raw >> 12 & 3 != 0;
+    let number = (d.raw >> 20) as u16;
+    const MRET: u32 = 0x3020_0073;
+    const SRET: u32 = 0x1020_0073;
+    matches!(d.raw, MRET | SRET)
+        || is_csr
+            && matches!(
+                number,
+                FFLAGS | FRM | FCSR | SEED | STIMECMP | SCOUNTOVF
+                | CYCLE..=0xc9f | MCYCLE..=0xb9f
+                | MCOUNTINHIBIT..=0x33f
+            )
+}
+
+/// Does instructions that code calls.
+struct Calls<'r, 'c, W> {
+    core: &'c Core<W>,
+    blocks: &'r [Block<'c, W>],
+    /// What the hart and its memory were when code was entered.
+    rules: u64,
+    renewals: u64,
+    /// Why one was not followed by the next.
+    stop: &'r Cell<Option<Stop>>,
+}
+
+impl<W: Width> Instructions for Calls<'_, '_, W> {
+    fn call(&self, block: u32, number: u32) -> bool {
+        let hart = &self.core.hart;
+        let step = &self.blocks[block as usize].steps[number as usize];
+        hart.set_pc(step.decoded.pc);
+        hart.retire(1);
+        if let Some(stop) = (step.run)(step, &[], Now(self.core)) {
+            self.stop.set(Some(stop));
+            return false;
+        }
+        if hart.rules() == self.rules && hart.ram().renewals() == self.renewals && !hart.port().rung() {
+            // Code has counted it.
+            hart.retire(u64::MAX);
+            return true;
+        }
+        hart.set_pc(step.decoded.next());
+        self.stop.set(Some(Stop::Next));
+        false
     }
 }
 
@@ -246,6 +300,10 @@ impl<W: Width> Core<W> {
                     return if cache.was_early(&self.hart) { Ended::Differs } else { ended };
                 }
                 Ok(Some(Exit::Done)) => return Ended::Running,
+                Ok(Some(Exit::Called)) => {
+                    let ended = self.ended_by(cache.stop.take(), trace);
+                    return self.refetched(cache, ended);
+                }
                 Ok(None) => return self.run_counted(cache, trace, before),
                 Err(ended) => return ended,
             }
@@ -265,21 +323,24 @@ impl<W: Width> Core<W> {
     ) -> Result<Option<Exit>, Ended> {
         let hart = &self.hart;
         let id = cache.locate(self).map_err(|trap| self.trap(trap, trace))?;
-        let (Some(translator), block) = cache.translator_and_block(id) else { return Ok(None) };
+        let (Some(translator), blocks, stop) = cache.parts() else { return Ok(None) };
+        let block = &mut blocks[id as usize];
         translator.follow(hart);
         if hart.rounding_mode() >= ROUNDING_MODES {
             return Ok(None);
         }
-        let Some(entry) = translator.code(hart, block, trace) else { return Ok(None) };
+        let Some(entry) = translator.code(hart, block, id, trace) else { return Ok(None) };
         let LazyJit::Here(jit) = &mut translator.jit else { return Ok(None) };
+        let whole = block.is_in_one_page();
         if let Some(way) = way.take() {
-            jit.link(way, hart.pc(), hart.rules(), entry, block.is_in_one_page());
+            jit.link(way, hart.pc(), hart.rules(), entry, whole);
         }
+        let calls = Calls { core: self, blocks, rules: hart.rules(), renewals: hart.ram().renewals(), stop };
         if !translator.check {
-            return Ok(Some(jit.run(entry, instructions)));
+            return Ok(Some(jit.run(entry, instructions, &calls)));
         }
         let begun = hart.shown();
-        let exit = jit.run(entry, instructions.min(CHECKED));
+        let exit = jit.run(entry, instructions.min(CHECKED), &calls);
         let records = jit.records();
         match self.check(cache, &begun, &records, exit, trace) {
             Ok(early) => cache.early = early,

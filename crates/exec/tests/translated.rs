@@ -218,7 +218,8 @@ fn random_programs_leave_what_they_leave_in_the_interpreter() {
 fn code_that_is_full_is_made_anew() {
     let mut rng = Rng(7);
     // Each round writes a page of functions that return their own number, and calls them: more than fits at once.
-    let machine = Machine::run_by(Engine::Jit { code: 1 << 20, after: 0, check: false }, 1 << 20, model("max"));
+    let machine =
+        Machine::run_by(Engine::Jit { code: 1 << 20, after: 0, check: false }, 1 << 20, model("max"));
     for _ in 0..if full() { 200 } else { 20 } {
         let functions = 0x800 / 8;
         let number = rng.below(2000) as i64;

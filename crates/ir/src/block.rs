@@ -72,6 +72,9 @@ pub enum Op {
     Jump(Arg),
     /// Goes to an address.
     Goto(u64),
+    /// The interpreter does the block's instruction of this number in place: any register may change, and the block
+    /// may be left.
+    Call(u32),
     /// The interpreter does the instruction at this address, and all that follows from it.
     Step(u64),
 }
@@ -81,7 +84,7 @@ impl Op {
     pub fn args(&self) -> [Arg; 3] {
         const NONE: Arg = Arg::C(0);
         match *self {
-            Op::Nop | Op::Insn(..) | Op::Fence | Op::Goto(_) | Op::Step(_) => [NONE; 3],
+            Op::Nop | Op::Insn(..) | Op::Fence | Op::Goto(_) | Op::Call(_) | Op::Step(_) => [NONE; 3],
             Op::Un(_, a)
             | Op::Un32(_, a)
             | Op::Copy(a)
@@ -122,9 +125,13 @@ impl Op {
                 )
             }
             Op::Un(f, _) => matches!(f, Un::Not | Un::Rev8 | Un::Sext(8 | 16 | 32) | Un::Zext(8 | 16 | 32)),
-            Op::Nop | Op::Insn(..) | Op::Select(..) | Op::Copy(_) | Op::SetX(..) | Op::SetF(..) | Op::Fence => {
-                true
-            }
+            Op::Nop
+            | Op::Insn(..)
+            | Op::Select(..)
+            | Op::Copy(_)
+            | Op::SetX(..)
+            | Op::SetF(..)
+            | Op::Fence => true,
             _ => false,
         }
     }
@@ -251,6 +258,7 @@ impl fmt::Display for Op {
             Op::JumpIf(c, to) => write!(f, "jump {to:#x} if {c}"),
             Op::Jump(to) => write!(f, "jump {to}"),
             Op::Goto(to) => write!(f, "jump {to:#x}"),
+            Op::Call(number) => write!(f, "call {number}"),
             Op::Step(pc) => write!(f, "step {pc:#x}"),
         }
     }
@@ -270,6 +278,7 @@ impl fmt::Display for Block {
                 | Op::JumpIf(..)
                 | Op::Jump(_)
                 | Op::Goto(_)
+                | Op::Call(_)
                 | Op::Step(_) => writeln!(f, "    {op}")?,
                 _ => writeln!(f, "    %{i} = {op}")?,
             }

@@ -19,7 +19,7 @@ fn is_idle(exact: bool, rm: u8) -> bool {
 /// A block being written.
 ///
 /// An instruction that has no operations here, or whose rounding mode is not that of `frm`, becomes a
-/// [`Step`](Op::Step).
+/// [`Call`](Op::Call) or a [`Step`](Op::Step).
 pub struct Builder {
     /// Whether instructions may begin at any even address.
     compressed: bool,
@@ -59,8 +59,15 @@ impl Builder {
         Builder { compressed, state: RefCell::new(state) }
     }
 
-    /// Adds the instruction of `len` bytes at `pc`, whose meaning `read` tells; says how it ends.
-    pub fn insn<S>(&self, pc: u64, len: u8, read: impl FnOnce(&Self) -> Result<(), S>) -> End {
+    /// Adds the instruction of `len` bytes at `pc`, whose meaning `read` tells; says how it ends. If that has no
+    /// operations here, it is [called](Op::Call) by its number, `or_call`, or ends the block.
+    pub fn insn<S>(
+        &self,
+        pc: u64,
+        len: u8,
+        or_call: Option<u32>,
+        read: impl FnOnce(&Self) -> Result<(), S>,
+    ) -> End {
         {
             let state = &mut *self.state.borrow_mut();
             state.begin = state.block.ops.len();
@@ -72,8 +79,14 @@ impl Builder {
         let state = &mut *self.state.borrow_mut();
         if std::mem::take(&mut state.refused) {
             state.block.ops.truncate(state.begin);
-            state.known = state.before;
             state.goes_to = None;
+            if let Some(number) = or_call {
+                state.block.ops.extend([Op::Insn(pc, len), Op::Call(number)]);
+                state.known = [None; 32];
+                state.known[0] = Some(0);
+                return End::Next;
+            }
+            state.known = state.before;
             state.block.ops.push(Op::Step(pc));
             return End::Left;
         }

@@ -46,7 +46,9 @@ impl Emitter {
     ///
     /// Entered: `extern "C" fn(code, x16, instructions) -> (site, instructions left)`. `bring`: the address of
     /// `extern "C" fn(hart, address, what) -> u32`, which says whether the page is at hand.
-    pub(crate) fn doors(&mut self, bring: u64) -> usize {
+    ///
+    /// `call`: that of `extern "C" fn(running, block, number) -> u32`, which says whether code goes on.
+    pub(crate) fn doors(&mut self, bring: u64, call: u64) -> usize {
         let (mxcsr, host_mxcsr) = (Rm::Here(self.data.mxcsr), Rm::Here(self.data.host_mxcsr));
         let (addr, what) = (Rm::Here(self.data.addr), Rm::Here(self.data.what));
         let a = &mut self.asm;
@@ -72,6 +74,25 @@ impl Emitter {
         a.mov(RDX, Rm::Reg(R14));
         a.alu_imm(true, Alu::Add, Rm::Reg(RSP), 8);
         SAVED.into_iter().rev().for_each(|r| a.pop(r));
+        a.ret();
+
+        // Called with a block and the number of an instruction, which is done in place. Carry: code does not go on.
+        self.call = a.at();
+        float_homes().for_each(|(x, m)| a.store_double(m, x));
+        homes().for_each(|(r, m)| a.store(m, r));
+        a.store_mxcsr(mxcsr);
+        a.load_mxcsr(host_mxcsr);
+        a.alu_imm(true, Alu::Sub, Rm::Reg(RSP), 8);
+        a.mov(RDI, Rm::Here(self.data.running));
+        a.op(false, 0x8b, RSI, Rm::Here(self.data.block));
+        a.op(false, 0x8b, RDX, what);
+        a.imm(RAX, call);
+        a.call_reg(RAX);
+        a.alu_imm(true, Alu::Add, Rm::Reg(RSP), 8);
+        a.alu_imm(false, Alu::Cmp, Rm::Reg(RAX), 1);
+        a.load_mxcsr(mxcsr);
+        float_homes().for_each(|(x, m)| a.load_double(x, m));
+        homes().for_each(|(r, m)| a.mov(r, m));
         a.ret();
 
         // Called with an address and what is wanted at hand; all registers stay. Carry: it cannot be.

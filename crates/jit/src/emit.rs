@@ -22,9 +22,9 @@ pub(crate) const NONE: u8 = 0xff;
 /// Blocks begin at multiples of this, so that speed does not depend on their place.
 const ALIGN: usize = 64;
 
-/// Host registers of guest registers: ra, sp, s0, s1, a0 to a5.
+/// Host registers of guest registers: sp, s0, s1, a0 to a6.
 pub(crate) const HOME: [u8; 32] = {
-    let pairs = [(1, 10), (2, 11), (8, 12), (9, 13), (10, 7), (11, 6), (12, 8), (13, 9), (14, 15), (15, 3)];
+    let pairs = [(16, 10), (2, 11), (8, 12), (9, 13), (10, 7), (11, 6), (12, 8), (13, 9), (14, 15), (15, 3)];
     let (mut home, mut i) = ([NONE; 32], 0);
     while i < pairs.len() {
         home[pairs[i].0] = pairs[i].1;
@@ -58,6 +58,9 @@ pub(crate) struct Data {
     pub(crate) addr: usize,
     pub(crate) tag: usize,
     pub(crate) what: usize,
+    /// The block whose instruction is called, and the host's address of who does it.
+    pub(crate) block: usize,
+    pub(crate) running: usize,
     /// Host addresses: of RAM, and of its pages' versions.
     pub(crate) ram: usize,
     pub(crate) versions: usize,
@@ -91,6 +94,8 @@ impl Data {
             tag: base + 40,
             ram: base + 48,
             versions: base + 56,
+            block: base + 240,
+            running: base + 248,
             records: base + PAGE as usize + MODES * JUMPS * 16,
             sign: base + 64,
             boxes: base + 128,
@@ -138,6 +143,8 @@ pub(crate) enum Why {
     Indirect,
     /// The interpreter is to do the instruction.
     Step,
+    /// An instruction that was called is not followed by the next.
+    Called,
     /// The time for a look up has come.
     Budget,
     /// A page with code was written to; the address of its version is at hand.
@@ -178,10 +185,13 @@ pub(crate) struct Emitter {
     pub(crate) sites: Vec<Site>,
     /// Offsets of the doors.
     pub(crate) exit: usize,
+    pub(crate) call: usize,
     /// For loads, and for stores.
     pub(crate) probe: [usize; 2],
     /// The tables that this block's jumps use.
     pub(crate) mode: u8,
+    /// What whoever translates calls this block.
+    id: u32,
     /// Whether code keeps a record of each access.
     pub(crate) journals: bool,
     pub(crate) cold: Vec<Cold>,
@@ -227,8 +237,10 @@ impl Emitter {
             data,
             sites: vec![],
             exit: 0,
+            call: 0,
             probe: [0; 2],
             mode: 0,
+            id: 0,
             journals: false,
             cold: vec![],
             loc: vec![],
@@ -248,12 +260,12 @@ impl Emitter {
         }
     }
 
-    /// Writes `block`, which begins at `start` and runs in `mode`, from offset `at` on; returns where it is entered.
+    /// Writes `block`, which is called `id`, begins at `start` and runs in `mode`, from offset `at` on; returns where it is entered.
     /// The code is in `asm`.
-    pub(crate) fn block(&mut self, block: &Block, start: u64, mode: u8, at: usize) -> usize {
+    pub(crate) fn block(&mut self, block: &Block, id: u32, start: u64, mode: u8, at: usize) -> usize {
         let entry = at.next_multiple_of(ALIGN);
         self.asm.begin(entry);
-        (self.mode, self.start, self.entry) = (mode, start, entry);
+        (self.mode, self.start, self.entry, self.id) = (mode, start, entry, id);
         self.loc.clear();
         self.loc.resize(block.ops.len(), Loc::Nowhere);
         self.stretches.clear();
@@ -306,6 +318,12 @@ impl Emitter {
                 }
                 Op::Goto(to) => self.goto(to),
                 Op::Jump(to) => self.jump(to),
+                // What is done again must be what code did, and no more.
+                Op::Call(_) if self.journals => {
+                    self.step(1);
+                    return;
+                }
+                Op::Call(number) => self.call(number),
                 Op::Step(pc) => {
                     (self.pc, self.next) = (pc, pc);
                     if fresh {
@@ -362,7 +380,7 @@ impl Emitter {
             Op::FpToFp(from, to, a) => self.fp_to_fp(from, to, a, to_f),
             Op::FloatBits(fmt, a) => self.float_bits(fmt, a, to_x),
             Op::BitsFloat(fmt, a) => self.bits_float(fmt, a, to_f),
-            Op::Insn(..) | Op::JumpIf(..) | Op::Goto(_) | Op::Jump(_) | Op::Step(_) => {
+            Op::Insn(..) | Op::JumpIf(..) | Op::Goto(_) | Op::Jump(_) | Op::Call(_) | Op::Step(_) => {
                 unreachable!("these have no value")
             }
         };
@@ -430,6 +448,19 @@ impl Emitter {
         self.flush();
         let from = self.asm.jmp();
         let leave = self.leaving(self.pc, Why::Step, begun);
+        self.cold.push(Cold::Leave { from, leave });
+    }
+
+    /// Has the interpreter do the present instruction in place.
+    fn call(&mut self, number: u32) {
+        self.flush();
+        self.cache = [(NONE, false); 3];
+        (self.boxed, self.told_float) = (0, false);
+        self.asm.op_imm32(false, 0xc7, 0, Rm::Here(self.data.block), self.id as i32);
+        self.asm.op_imm32(false, 0xc7, 0, Rm::Here(self.data.what), number as i32);
+        self.asm.call(self.call);
+        let from = self.asm.jcc(Cc::B);
+        let leave = self.leaving(self.pc, Why::Called, 1);
         self.cold.push(Cold::Leave { from, leave });
     }
 

@@ -36,6 +36,13 @@ impl Entry {
     }
 }
 
+/// Who does what code has no operations for.
+pub trait Instructions {
+    /// Does the instruction with this number of the block that was translated under that name. Says whether the next
+    /// one follows; if it does not, the hart's program counter and count of instructions are as it left them.
+    fn call(&self, block: u32, number: u32) -> bool;
+}
+
 /// How code was left. Program counter and instruction count are the hart's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
@@ -43,6 +50,8 @@ pub enum Exit {
     Wants(Link),
     /// The interpreter is to do the instruction at the program counter, and all that follows from it.
     Step,
+    /// An instruction was [called](Instructions::call), and the next one does not follow.
+    Called,
     /// The instructions are done, or the next block has more of them than are left.
     Done,
 }
@@ -93,6 +102,29 @@ struct Left {
     instructions: u64,
 }
 
+/// What code calls instructions with.
+struct Running<'r> {
+    hart: &'r Hart<u64>,
+    instructions: &'r dyn Instructions,
+    mxcsr: *const u64,
+}
+
+/// What translated code calls for an instruction that is not its own.
+extern "C" fn call(running: *const Running<'_>, block: u32, number: u32) -> u32 {
+    // SAFETY: `Jit::run` put the address there, of what lives as long as it runs code.
+    let Running { hart, instructions, mxcsr } = unsafe { &*running };
+    // SAFETY: it lies in the region's data; code has just stored it there.
+    accrue(hart, unsafe { mxcsr.read() });
+    u32::from(instructions.call(block, number))
+}
+
+/// Adds the flags that the host raised.
+fn accrue(hart: &Hart<u64>, flags: u64) {
+    let flag = |host: u32, guest: u32| (flags >> host & 1) << guest;
+    // Invalid, divide by zero, overflow, underflow, inexact; bit 1 is the host's denormal operand.
+    hart.accrue((flag(0, 4) | flag(2, 3) | flag(3, 2) | flag(4, 1) | flag(5, 0)) as u8);
+}
+
 /// What translated code calls when it has a page not at hand.
 extern "C" fn bring(hart: *const Hart<u64>, addr: u64, what: u32) -> u32 {
     let (access, size, slot) = memory::parts(what);
@@ -119,14 +151,15 @@ impl<'c> Jit<'c> {
             region.set(data.nan + of(fmt), fmt.boxed(nan));
         }
         let mut emitter = Emitter::new(data);
-        let enter = emitter.doors(bring as *const () as u64);
+        let enter = emitter.doors(bring as *const () as u64, call as *const () as u64);
         region.write(0, &emitter.asm.code);
         let first = emitter.asm.at();
         Some(Jit { hart, region, emitter, enter, first, next: first, generation: 0, used: 0, ready: 0 })
     }
 
-    /// Translates `block`, which begins at `pc` and runs under `rules`; `None` if there is no room.
-    pub fn translate(&mut self, block: &mut Block, pc: u64, rules: u64) -> Option<Entry> {
+    /// Translates `block`, which begins at `pc` and runs under `rules`; `None` if there is no room. Instructions that
+    /// it calls are those of `id`.
+    pub fn translate(&mut self, block: &mut Block, id: u32, pc: u64, rules: u64) -> Option<Entry> {
         if self.next + LONGEST > self.region.code_size() {
             return None;
         }
@@ -136,7 +169,7 @@ impl<'c> Jit<'c> {
         }
         block.sweep(&mut self.emitter.last);
         debug_assert_eq!(block.verify(), Ok(()), "{block}");
-        let at = self.emitter.block(block, pc, mode(rules), self.next);
+        let at = self.emitter.block(block, id, pc, mode(rules), self.next);
         self.region.write(at, &self.emitter.asm.code);
         self.next = self.emitter.asm.at();
         Some(Entry { at, size: self.next - at, generation: self.generation })
@@ -222,10 +255,10 @@ impl<'c> Jit<'c> {
         }
     }
 
-    /// Runs code from `entry` on, for so many instructions or a few more.
+    /// Runs code from `entry` on, for so many instructions or a few more; `others` does what is not code's own.
     ///
     /// The hart's rounding mode must be one of the first four: the host has no others.
-    pub fn run(&mut self, entry: Entry, instructions: u32) -> Exit {
+    pub fn run(&mut self, entry: Entry, instructions: u32, others: &dyn Instructions) -> Exit {
         let hart = self.hart;
         if entry.generation != self.generation {
             return Exit::Done;
@@ -236,29 +269,34 @@ impl<'c> Jit<'c> {
         let data = &self.emitter.data;
         self.region.set(data.mxcsr, MXCSR | rounding << 13);
         self.region.set(data.journal, self.region.address(data.records));
+        let running =
+            Running { hart, instructions: others, mxcsr: self.region.address(data.mxcsr) as *const u64 };
+        self.region.set(data.running, &raw const running as u64);
         let x16 = std::ptr::from_ref(hart).cast::<u8>().wrapping_add(layout::X + 128);
         // SAFETY: the door is a function of this type, which gives back the host's registers as the ABI asks; `entry` is
         // a block made for this hart, since its generation is the present one. Code changes the hart's cells, memory
-        // through pages that the hart allows, and the region's data.
+        // through pages that the hart allows, and the region's data; `running` outlives it.
         let Left { site, instructions: left } = unsafe {
             let enter: extern "C" fn(u64, *const u8, u64) -> Left =
                 std::mem::transmute(self.region.address(self.enter));
             enter(self.region.address(entry.at), x16, instructions.into())
         };
-        let flags = self.region.get(data.mxcsr);
-        let flag = |host: u32, guest: u32| (flags >> host & 1) << guest;
-        // Invalid, divide by zero, overflow, underflow, inexact; bit 1 is the host's denormal operand.
-        hart.accrue((flag(0, 4) | flag(2, 3) | flag(3, 2) | flag(4, 1) | flag(5, 0)) as u8);
+        accrue(hart, self.region.get(data.mxcsr));
 
         let site = self.emitter.sites[site as usize];
         let left = left.wrapping_add(site.credit.into());
         hart.retire(u64::from(instructions).wrapping_sub(left));
-        hart.set_pc(if site.why == Why::Indirect { hart.pc() & !1 } else { site.pc });
+        match site.why {
+            Why::Indirect => hart.set_pc(hart.pc() & !1),
+            Why::Called => {}
+            _ => hart.set_pc(site.pc),
+        }
         let link = |jump| Exit::Wants(Link { jump, generation: self.generation });
         match site.why {
             Why::Chain(jump) => link(Some(jump)),
             Why::Far | Why::Indirect => link(None),
             Why::Step => Exit::Step,
+            Why::Called => Exit::Called,
             Why::Budget => Exit::Done,
             Why::Wrote => {
                 hart.ram().renew_by_address(self.region.get(data.addr));

@@ -85,7 +85,14 @@ pub(super) const FLAGS: &[Flag] = &[
                code and the host's are printed, and the exit code is 1. split-wx and one-insn-per-tb are understood and have no meaning.",
         complete: Complete::Words(&["help", "interp", "jit", "tcg"]),
         parse: accel,
-        accepts: &["interp", "jit", "jit,tb-size=8", "jit,check=on", "tcg,thread=multi", "tcg,tb-size=64,split-wx=off"],
+        accepts: &[
+            "interp",
+            "jit",
+            "jit,tb-size=8",
+            "jit,check=on",
+            "tcg,thread=multi",
+            "tcg,tb-size=64,split-wx=off",
+        ],
         refuses: &[
             ("foo", "-accel foo: invalid accelerator foo"),
             ("kvm", "-accel kvm: invalid accelerator kvm"),
