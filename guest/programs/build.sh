@@ -7,4 +7,4 @@ cd "$(dirname "$0")"
 "${CROSS_COMPILE:-riscv64-linux-gnu-}gcc" -march="$march" -mabi="$mabi" "$@" -std=gnu11 -I.. -Wall -Wextra \
     -ffreestanding -fno-builtin -fno-pic -fno-stack-protector -fno-tree-loop-distribute-patterns -ffp-contract=off \
     -mcmodel=medany -nostdlib -static -Wl,--build-id=none -Wl,--no-warn-rwx-segments -Wl,-T,programs.ld \
-    start.S main.c floats.c atomics.c runtime.c ../wide.c -o "$output"
+    start.S main.c roots.c floats.c atomics.c runtime.c ../wide.c -o "$output"

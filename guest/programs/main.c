@@ -2,21 +2,6 @@
  * finisher where `virt` has them, whatever instructions it was compiled to. */
 #include "programs.h"
 
-static void put(char c)
-{
-    *(volatile u8 *)0x10000000 = (u8)c;
-}
-
-void say(const char *what, u64 value)
-{
-    while (*what)
-        put(*what++);
-    put(' ');
-    for (int shift = 60; shift >= 0; shift -= 4)
-        put("0123456789abcdef"[value >> shift & 15]);
-    put('\n');
-}
-
 static u64 seed = 1;
 
 static u64 random(void)
@@ -25,48 +10,7 @@ static u64 random(void)
     return seed ^ seed >> 29;
 }
 
-/* ---- SHA-256 and SHA-512 (FIPS 180-4), their constants computed: the fractions of primes' roots ---- */
-
-/* The first 64 bits of the fraction of the square or cube root of a prime, by bisection. */
-static u64 root_fraction(u32 prime, u32 power)
-{
-    u64 whole = 1, fraction = 0;
-    while ((power == 2 ? (whole + 1) * (whole + 1) : (whole + 1) * (whole + 1) * (whole + 1)) <= prime)
-        whole++;
-    for (int bit = 63; bit >= 0; bit--) {
-        u64 try = fraction | 1ull << bit;
-        u32 a[3] = {(u32)try, (u32)(try >> 32), (u32)whole}, product[8] = {1}, next[8];
-        for (u32 times = 0; times < power; times++) {
-            for (u32 i = 0; i < 8; i++)
-                next[i] = 0;
-            for (u32 i = 0; i < 3; i++) {
-                u64 carry = 0;
-                for (u32 j = 0; i + j < 8; j++) {
-                    carry += (u64)a[i] * product[j] + next[i + j];
-                    next[i + j] = (u32)carry;
-                    carry >>= 32;
-                }
-            }
-            memcpy(product, next, sizeof next);
-        }
-        if (product[2 * power] < prime && !product[2 * power + 1])
-            fraction = try;
-    }
-    return fraction;
-}
-
-static u32 nth_prime(u32 n)
-{
-    u32 candidate = 1;
-    for (u32 found = 0; found <= n;) {
-        candidate++;
-        u32 by = 2;
-        while (by * by <= candidate && candidate % by)
-            by++;
-        found += by * by > candidate;
-    }
-    return candidate;
-}
+/* ---- SHA-256 and SHA-512 (FIPS 180-4), their constants computed ---- */
 
 static u64 fractions[80];
 
