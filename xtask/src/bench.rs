@@ -4,13 +4,16 @@
 //! What counts is the ratio of CPU seconds (user and system, all threads) of two processes that ran
 //! one after the other; the host's noise is in both. Medians are taken over the rounds.
 
+mod bare;
+mod coremark;
+mod running;
 mod sbi;
+mod table;
 mod trace;
+mod under_linux;
+pub mod workload;
 
-use crate::{
-    cache::{Cache, sha256},
-    cargo, debian, peers, target, workspace,
-};
+use crate::{cache::Cache, cargo, debian, peers, target};
 use anyhow::{Context, Result, bail, ensure};
 use nix::sys::resource::{UsageWho, getrusage};
 use std::{
@@ -20,6 +23,58 @@ use std::{
     process::{Command, Stdio},
     time::Instant,
 };
+use table::{Measured, Table};
+use workload::{WORKLOADS, Workload};
+
+/// What is asked for.
+#[derive(Debug)]
+pub struct Plan {
+    /// What to run; everything if it is empty.
+    pub names: Vec<String>,
+    /// How often.
+    pub rounds: usize,
+    /// Whether the interpreter has a column in the tables too.
+    pub interp: bool,
+}
+
+impl Plan {
+    /// Reads the words after `bench`.
+    pub fn parse(words: &[String]) -> Result<Plan> {
+        let mut plan = Plan { names: Vec::new(), rounds: 1, interp: false };
+        let mut words = words.iter();
+        while let Some(word) = words.next() {
+            match word.as_str() {
+                "--rounds" => {
+                    let rounds = words.next().map_or("", String::as_str);
+                    match rounds.parse() {
+                        Ok(count @ 1..) => plan.rounds = count,
+                        _ => bail!("--rounds {rounds}: it wants a number, one or more"),
+                    }
+                }
+                "--interp" => plan.interp = true,
+                flag if flag.starts_with('-') => {
+                    bail!("there is no flag {flag}; `cargo xtask bench --help` lists them")
+                }
+                name if known(name) => plan.names.push(name.to_owned()),
+                name => bail!("there is no program called {name}; there are\n{}", list()),
+            }
+        }
+        Ok(plan)
+    }
+
+    fn wants(&self, name: &str) -> bool {
+        self.names.is_empty() || self.names.iter().any(|wanted| wanted == name)
+    }
+
+    /// The programs of `guest/bench/programs` that are named; all, if none is.
+    fn workloads(&self) -> Vec<&'static Workload> {
+        let named = |workload: &&Workload| self.names.iter().any(|name| name == workload.name);
+        match WORKLOADS.iter().any(|workload| named(&workload)) {
+            true => WORKLOADS.iter().filter(named).collect(),
+            false => WORKLOADS.iter().collect(),
+        }
+    }
+}
 
 /// A guest program that ends by itself.
 struct Program {
@@ -39,12 +94,25 @@ const PROGRAMS: &[Program] = &[
 ];
 
 /// What is compared otherwise: what it is called, what is compared, and what prints it.
-type Own = (&'static str, &'static str, fn(usize) -> Result<()>);
+type Own = (&'static str, &'static str, fn(&Plan) -> Result<()>);
 
 const OWN: &[Own] = &[
-    ("sbi", "Debian's kernel with -bios builtin and with OpenSBI, both ours", sbi::run),
-    ("trace", "what it costs that nothing is traced, by callgrind", trace::run),
+    ("linux", "the programs below under Linux on virt", |plan| print_table(plan, &LINUX)),
+    ("bare", "the programs below on a bare machine", |plan| print_table(plan, &BARE)),
+    ("sbi", "Debian's kernel with -bios builtin and with OpenSBI, both ours", |plan| sbi::run(plan.rounds)),
+    ("trace", "what it costs that nothing is traced, by callgrind", |_| trace::run()),
 ];
+
+/// A way to run the programs of `guest/bench/programs`.
+struct Setting {
+    title: &'static str,
+    measure: fn(&Plan, &[Emulator]) -> Result<Vec<Measured>>,
+}
+
+const LINUX: Setting =
+    Setting { title: "Under Linux, on one hart of `virt` with 512 MiB", measure: under_linux::measure };
+const BARE: Setting =
+    Setting { title: "Bare metal: ours on `param`, QEMU on `virt`, whole processes", measure: bare::measure };
 
 /// Debian packages, each with a program that tells whether it is there: the peer, and what builds CoreMark.
 const PACKAGES: &[(&str, &str)] = &[
@@ -53,21 +121,52 @@ const PACKAGES: &[(&str, &str)] = &[
     ("python3-pip", "pip3"),
 ];
 
-/// Times the programs `names`, or all, over `rounds` rounds, and prints a row for each.
-pub fn run(names: &[String], rounds: usize) -> Result<()> {
-    let known = |name: &String| {
-        PROGRAMS.iter().any(|program| program.name == name) || OWN.iter().any(|own| own.0 == name)
-    };
-    if let Some(name) = names.iter().find(|name| !known(name)) {
-        bail!("there is no program called {name}; there are\n{}", list());
+/// What runs a guest.
+struct Emulator {
+    name: &'static str,
+    program: PathBuf,
+    options: &'static [&'static str],
+    /// The machine that has the least, for programs on no system.
+    bare: &'static str,
+}
+
+impl Emulator {
+    /// Its command line for `machine`, its console on standard input and output.
+    fn command(&self, machine: &str) -> Command {
+        let mut command = Command::new(&self.program);
+        command.args(["-machine", machine, "-nographic"]).args(self.options);
+        command
     }
-    let wanted = |name: &str| names.is_empty() || names.iter().any(|wanted| wanted == name);
+}
+
+/// Ours, by engine (the interpreter if `interp`), and both QEMUs; the newest QEMU last.
+fn emulators(interp: bool) -> Result<Vec<Emulator>> {
+    debian::install_missing(PACKAGES)?;
+    let cache = Cache::of_user()?;
+    peers::fetch(&cache)?;
+    let newest = peers::script(&cache, "qemu-system-riscv64");
+    let all = [
+        Emulator { name: "interp", program: hartwright(), options: &["-accel", "interp"], bare: "param" },
+        Emulator { name: "jit", program: hartwright(), options: &["-accel", "jit"], bare: "param" },
+        Emulator { name: "QEMU 7.2", program: "qemu-system-riscv64".into(), options: &[], bare: "virt" },
+        Emulator { name: "QEMU 11.1", program: newest, options: &[], bare: "virt" },
+    ];
+    Ok(all.into_iter().filter(|emulator| interp || emulator.name != "interp").collect())
+}
+
+fn known(name: &str) -> bool {
+    let parts = PROGRAMS.iter().map(|program| program.name).chain(OWN.iter().map(|own| own.0));
+    parts.chain(WORKLOADS.iter().map(|workload| workload.name)).any(|known| known == name)
+}
+
+/// Times what the plan names, and prints a row for each.
+pub fn run(plan: &Plan) -> Result<()> {
     let built = cargo().args(["build", "--release", "--package", "hartwright"]).status();
     ensure!(built.context("cannot start cargo")?.success(), "hartwright does not build");
-    if PROGRAMS.iter().any(|program| wanted(program.name)) {
-        against_qemu(&wanted, rounds)?;
+    if PROGRAMS.iter().any(|program| plan.wants(program.name)) {
+        against_qemu(plan)?;
     }
-    OWN.iter().filter(|own| wanted(own.0)).try_for_each(|own| (own.2)(rounds))
+    OWN.iter().filter(|own| plan.wants(own.0)).try_for_each(|own| (own.2)(plan))
 }
 
 /// Our release build.
@@ -75,16 +174,25 @@ fn hartwright() -> PathBuf {
     target().join("release/hartwright")
 }
 
-fn against_qemu(wanted: &dyn Fn(&str) -> bool, rounds: usize) -> Result<()> {
-    debian::install_missing(PACKAGES)?;
-    let cache = Cache::of_user()?;
-    peers::fetch(&cache)?;
-    let emulators = [
-        ("interp", hartwright(), &["-accel", "interp"][..]),
-        ("jit", hartwright(), &["-accel", "jit"]),
-        ("qemu 7.2", "qemu-system-riscv64".into(), &[]),
-        ("qemu 11.1", peers::script(&cache, "qemu-system-riscv64"), &[]),
-    ];
+/// What the programs cost in a setting.
+fn measured(plan: &Plan, setting: &Setting) -> Result<Table> {
+    workload::install_compilers()?;
+    let emulators = emulators(plan.interp)?;
+    let rows = (setting.measure)(plan, &emulators)?;
+    Ok(Table {
+        title: setting.title,
+        emulators: emulators.iter().map(|emulator| emulator.name).collect(),
+        rows,
+    })
+}
+
+fn print_table(plan: &Plan, setting: &Setting) -> Result<()> {
+    println!("{}", measured(plan, setting)?.text());
+    Ok(())
+}
+
+fn against_qemu(plan: &Plan) -> Result<()> {
+    let emulators = emulators(true)?;
     let work = target().join("bench");
     fs::create_dir_all(&work)?;
 
@@ -92,82 +200,52 @@ fn against_qemu(wanted: &dyn Fn(&str) -> bool, rounds: usize) -> Result<()> {
         "{:10} {:10} {:>10} {:>10} {:>7} {:>14}",
         "program", "emulator", "CPU", "wall", "speed", "guest instr/s"
     );
-    for program in PROGRAMS.iter().filter(|program| wanted(program.name)) {
+    for program in PROGRAMS.iter().filter(|program| plan.wants(program.name)) {
         let options = (program.options)(&work).with_context(|| program.name)?;
-        let mut runs = emulators.each_ref().map(|_| Vec::new());
-        for _ in 0..rounds {
-            for ((_, emulator, engine), runs) in emulators.iter().zip(&mut runs) {
-                let engine = engine.iter().map(OsString::from);
-                runs.push(time(emulator, &options.iter().cloned().chain(engine).collect::<Vec<_>>())?);
+        let mut runs = vec![Vec::new(); emulators.len()];
+        for _ in 0..plan.rounds {
+            for (emulator, runs) in emulators.iter().zip(&mut runs) {
+                runs.push(time(emulator.command("virt").args(&options))?);
             }
         }
         let peer = runs.last().map_or(0.0, |runs| median(runs, |run| run.cpu));
-        for ((name, ..), runs) in emulators.iter().zip(&runs) {
+        for (emulator, runs) in emulators.iter().zip(&runs) {
             let (cpu, wall) = (median(runs, |run| run.cpu), median(runs, |run| run.wall));
-            let rate = runs[0].instructions.map(|count| format!("{:.1} M", count as f64 / cpu / 1e6));
+            let counted = runs[0].said.lines().find_map(instructions);
+            let rate = counted.map(|count| format!("{:.1} M", count as f64 / cpu / 1e6));
             println!(
-                "{:10} {name:10} {cpu:8.3} s {wall:8.3} s {:7.3} {:>14}",
+                "{:10} {:10} {cpu:8.3} s {wall:8.3} s {:7.3} {:>14}",
                 program.name,
+                emulator.name,
                 peer / cpu,
                 rate.as_deref().unwrap_or("-")
             );
         }
     }
     println!(
-        "machine virt, one hart; medians of {rounds} interleaved rounds; speed is QEMU 11's CPU time by this one's"
+        "machine virt, one hart; medians of {} interleaved rounds; speed is QEMU 11's CPU time by this one's",
+        plan.rounds
     );
     Ok(())
 }
 
-/// The programs there are, one a line.
+/// What there is, one a line, and the programs.
 pub fn list() -> String {
     let programs = PROGRAMS.iter().map(|program| (program.name, program.about));
     let all = programs.chain(OWN.iter().map(|own| (own.0, own.1)));
-    all.map(|(name, about)| format!("  {name:10} {about}\n")).collect()
+    let rows: String = all.map(|(name, about)| format!("  {name:10} {about}\n")).collect();
+    let names: Vec<_> = WORKLOADS.iter().map(|workload| workload.name).collect();
+    let lines: String = names.chunks(8).map(|names| format!("    {}\n", names.join(" "))).collect();
+    format!(
+        "{rows}\n  Programs of guest/bench/programs, for linux and bare; all if none is named:\n{lines}\n  \
+         --rounds N   how often, by turns; medians are printed (1)\n  \
+         --interp     a column for our interpreter in the tables of linux and bare\n"
+    )
 }
 
 fn coremark(work: &Path) -> Result<Vec<OsString>> {
-    let image = work.join("coremark.elf");
-    let script = workspace().join("guest/bench/build.sh");
-    let built = Command::new("sh").arg(&script).arg(coremark_sources()?).arg(&image).status();
-    ensure!(built.with_context(|| script.display().to_string())?.success(), "guest/bench/build.sh failed");
-    Ok(["-bios".into(), "none".into(), "-kernel".into(), image.into()].into())
+    Ok(["-bios".into(), "none".into(), "-kernel".into(), coremark::build(work, 0)?.into()].into())
 }
-
-/// EEMBC's sources, out of the Python package that `guest/bench/README.md` names, in the cache.
-fn coremark_sources() -> Result<PathBuf> {
-    let cache = Cache::of_user()?;
-    let folder = cache.guest("coremark");
-    let sources = folder.join("pythondata_cpu_ibex/system_verilog/vendor/eembc_coremark");
-    if sources.is_dir() {
-        return Ok(sources);
-    }
-    let scratch = cache.scratch("coremark")?;
-    let python = |arguments: &[&str]| -> Result<()> {
-        let ended = Command::new("python3").arg("-m").args(arguments).current_dir(&scratch).status();
-        ensure!(
-            ended.context("cannot start python3")?.success(),
-            "python3 -m {} failed",
-            arguments.join(" ")
-        );
-        Ok(())
-    };
-    python(&["pip", "download", "--quiet", "--no-deps", "--dest", ".", "pythondata-cpu-ibex==0.0.post2937"])?;
-    let wheel = fs::read_dir(&scratch)?.filter_map(Result::ok).map(|entry| entry.path()).next();
-    let wheel = wheel.context("pip downloaded nothing")?;
-    let hash = sha256(&fs::read(&wheel)?);
-    ensure!(hash == WHEEL, "{} has sha256 {hash}, and should have {WHEEL}", wheel.display());
-    python(&["zipfile", "-e", &wheel.display().to_string(), "."])?;
-    fs::remove_file(wheel)?;
-    if folder.exists() {
-        fs::remove_dir_all(&folder)?;
-    }
-    fs::create_dir_all(folder.parent().unwrap_or(&folder))?;
-    fs::rename(&scratch, &folder)?;
-    Ok(sources)
-}
-
-const WHEEL: &str = "bcb32ffccc75097248a11b3e52031eca92d21c6c6161a29151c8c79d6157e1c9";
 
 fn boot(_: &Path) -> Result<Vec<OsString>> {
     let cache = Cache::of_user()?;
@@ -184,26 +262,25 @@ fn boot(_: &Path) -> Result<Vec<OsString>> {
 }
 
 /// One run.
+#[derive(Clone)]
 struct Run {
     /// CPU seconds of the whole process.
     cpu: f64,
     /// Seconds from its start to its end.
     wall: f64,
-    /// What the guest itself counted, if it prints a line `instructions : N ...`.
-    instructions: Option<u64>,
+    /// What the guest said.
+    said: String,
 }
 
-fn time(emulator: &Path, options: &[OsString]) -> Result<Run> {
+fn time(command: &mut Command) -> Result<Run> {
+    command.stdin(Stdio::null());
     let (before, begun) = (children()?, Instant::now());
-    let mut command = Command::new(emulator);
-    command.args(["-machine", "virt", "-nographic"]).args(options).stdin(Stdio::null());
-    let ended = command.output().with_context(|| format!("cannot start {}", emulator.display()))?;
+    let ended = command.output().with_context(|| format!("cannot start {command:?}"))?;
     let (cpu, wall) = (children()? - before, begun.elapsed().as_secs_f64());
     if !ended.status.success() {
         bail!("{command:?} ended with {}: {}", ended.status, String::from_utf8_lossy(&ended.stderr));
     }
-    let said = String::from_utf8_lossy(&ended.stdout);
-    Ok(Run { cpu, wall, instructions: said.lines().find_map(instructions) })
+    Ok(Run { cpu, wall, said: String::from_utf8_lossy(&ended.stdout).into_owned() })
 }
 
 /// The number in a line such as `instructions     : 1050000000 by minstret`.

@@ -49,6 +49,21 @@ pub fn for_disk(busybox: &[u8], modules: &[Vec<u8>]) -> Result<Vec<u8>> {
     archive.compressed()
 }
 
+/// Builds one whose `/init` runs each line that it is given on the console, and says [`ENDED`] and how it ended after
+/// it; the `programs`, by name, are in `/bench`.
+pub fn for_programs(busybox: &[u8], programs: &[(String, Vec<u8>)]) -> Result<Vec<u8>> {
+    let mut archive = Archive::around(busybox);
+    archive.add("bench", Kind::Folder, b"");
+    for (name, program) in programs {
+        archive.add(&format!("bench/{name}"), Kind::Program, program);
+    }
+    archive.add("init", Kind::Program, INIT_FOR_PROGRAMS.as_bytes());
+    archive.compressed()
+}
+
+/// What [`for_programs`]'s `/init` says after each line, before the status.
+pub const ENDED: &str = "hartwright guest: ended";
+
 /// What `packed` is before `xz`.
 fn unpacked(packed: &[u8]) -> Result<Vec<u8>> {
     let mut xz = Command::new("xz")
@@ -106,6 +121,18 @@ if mount -t ext4 -o $mode "$disk" /root.disk; then
 fi
 echo "hartwright guest: no root file system on '$disk'"
 exec sh
+"#;
+
+const INIT_FOR_PROGRAMS: &str = r#"#!/bin/sh
+/bin/busybox mount -t proc proc /proc
+/bin/busybox mount -t devtmpfs devtmpfs /dev
+/bin/busybox --install -s
+echo "hartwright guest: init"
+while read -r line; do
+    eval "$line"
+    echo "hartwright guest: ended $?"
+done
+poweroff -f
 "#;
 
 // `cttyhack` finds the terminal behind /dev/console, so that the shell has job control.
@@ -212,7 +239,10 @@ mod tests {
     }
 
     #[test]
-    fn the_script_prints_the_marker() {
-        assert!(INIT.contains(&format!("echo \"{MARKER}\"")));
+    fn the_scripts_print_the_markers() {
+        for init in [INIT, INIT_FOR_PROGRAMS] {
+            assert!(init.contains(&format!("echo \"{MARKER}\"")));
+        }
+        assert!(INIT_FOR_PROGRAMS.contains(&format!("echo \"{ENDED} $?\"")));
     }
 }

@@ -139,14 +139,7 @@ fn fuzz(words: &[String]) -> Result<bool> {
 }
 
 fn bench(words: &[String]) -> Result<bool> {
-    let (rounds, names) = match words {
-        [flag, rounds, names @ ..] if flag == "--rounds" => match rounds.parse() {
-            Ok(rounds @ 1..) => (rounds, names),
-            _ => bail!("--rounds {rounds}: it wants a number, one or more"),
-        },
-        names => (5, names),
-    };
-    bench::run(only_names(names)?, rounds)?;
+    bench::run(&bench::Plan::parse(words)?)?;
     Ok(true)
 }
 

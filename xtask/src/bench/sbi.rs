@@ -3,14 +3,12 @@
 //! CPU and wall seconds have the host's noise in them. How many instructions the guest ran until it was off again has
 //! not, on one hart: nothing waits for anything but the timer.
 
-use super::{center, hartwright};
+use super::{center, hartwright, running::Running};
 use crate::cache::Cache;
 use anyhow::{Context, Result, ensure};
 use std::{
     ffi::{OsStr, OsString},
-    fs,
-    io::{Read, Write},
-    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+    process::Command,
     time::{Duration, Instant},
 };
 
@@ -76,66 +74,7 @@ fn command(cache: &Cache, firmware: &OsStr, harts: u32) -> Result<Command> {
     command.args(["-machine", "param", "-m", "512M", "-smp", &harts.to_string(), "-bios"]).arg(firmware);
     command.arg("-kernel").arg(cache.file("linux", "vmlinux")?);
     command.arg("-initrd").arg(cache.file("busybox", "initrd.gz")?);
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
     Ok(command)
-}
-
-/// A child that is ended when it is no longer looked at.
-struct Running {
-    child: Child,
-    said: ChildStdout,
-    input: ChildStdin,
-    heard: String,
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-impl Running {
-    fn start(mut command: Command) -> Result<Running> {
-        let mut child = command.spawn().with_context(|| format!("cannot start {command:?}"))?;
-        let said = child.stdout.take().context("standard output is a pipe")?;
-        let input = child.stdin.take().context("standard input is a pipe")?;
-        Ok(Running { child, said, input, heard: String::new() })
-    }
-
-    /// Reads until `text` was said; gives what came before it.
-    fn until(&mut self, text: &str) -> Result<String> {
-        let mut bytes = [0; 4096];
-        loop {
-            if let Some(at) = self.heard.find(text) {
-                let rest = self.heard.split_off(at + text.len());
-                let mut before = std::mem::replace(&mut self.heard, rest);
-                before.truncate(at);
-                return Ok(before);
-            }
-            let n = self.said.read(&mut bytes)?;
-            ensure!(n > 0, "it ended before it said {text:?}: {}", self.heard);
-            self.heard.push_str(&String::from_utf8_lossy(&bytes[..n]));
-        }
-    }
-
-    fn ask(&mut self, line: &str) -> Result<String> {
-        self.input.write_all(format!("{line}\n").as_bytes())?;
-        self.until(line)?;
-        self.until("(qemu) ")
-    }
-
-    /// CPU seconds of all threads so far, from the scheduler's own count in nanoseconds.
-    fn cpu(&self) -> Result<f64> {
-        let mut nanoseconds = 0;
-        for task in fs::read_dir(format!("/proc/{}/task", self.child.id()))? {
-            let text = fs::read_to_string(task?.path().join("schedstat")).unwrap_or_default();
-            let first = text.split_whitespace().next().and_then(|number| number.parse::<u64>().ok());
-            nanoseconds += first.unwrap_or(0);
-        }
-        Ok(nanoseconds as f64 / 1e9)
-    }
 }
 
 /// CPU and wall seconds at each of [`STEPS`].

@@ -19,7 +19,7 @@ const ACCESSES: f64 = 300_000.0;
 const HOST_A_GUEST: f64 = 30.0;
 
 /// Prints the figures.
-pub(super) fn run(_: usize) -> Result<()> {
+pub(super) fn run() -> Result<()> {
     debian::install_missing(PACKAGES)?;
     let with = polls(None)?;
     let without = polls(Some("untraced"))?;
