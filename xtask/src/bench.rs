@@ -6,11 +6,15 @@
 
 mod bare;
 mod coremark;
+mod layout;
+mod plot;
+mod report;
 mod running;
 mod sbi;
 mod table;
 mod trace;
 mod under_linux;
+mod whole;
 pub mod workload;
 
 use crate::{cache::Cache, cargo, debian, peers, target};
@@ -97,22 +101,47 @@ const PROGRAMS: &[Program] = &[
 type Own = (&'static str, &'static str, fn(&Plan) -> Result<()>);
 
 const OWN: &[Own] = &[
-    ("linux", "the programs below under Linux on virt", |plan| print_table(plan, &LINUX)),
-    ("bare", "the programs below on a bare machine", |plan| print_table(plan, &BARE)),
     ("sbi", "Debian's kernel with -bios builtin and with OpenSBI, both ours", |plan| sbi::run(plan.rounds)),
     ("trace", "what it costs that nothing is traced, by callgrind", |_| trace::run()),
 ];
 
-/// A way to run the programs of `guest/bench/programs`.
+/// What becomes a table of ours by QEMU's.
 struct Setting {
+    name: &'static str,
+    about: &'static str,
     title: &'static str,
     measure: fn(&Plan, &[Emulator]) -> Result<Vec<Measured>>,
 }
 
-const LINUX: Setting =
-    Setting { title: "Under Linux, on one hart of `virt` with 512 MiB", measure: under_linux::measure };
-const BARE: Setting =
-    Setting { title: "Bare metal: ours on `param`, QEMU on `virt`, whole processes", measure: bare::measure };
+const SETTINGS: [Setting; 4] = [
+    Setting {
+        name: "linux",
+        about: "the programs below under Linux on virt",
+        title: "Programs under Linux, one hart of `virt`: CPU seconds",
+        measure: under_linux::measure,
+    },
+    Setting {
+        name: "bare",
+        about: "the programs below on a bare machine",
+        title: "Programs on a bare machine, `param` or QEMU's `virt`: CPU seconds of the process",
+        measure: bare::measure,
+    },
+    Setting {
+        name: "layout",
+        about: "CoreMark linked at eight places within two pages",
+        title: "CoreMark at eight places on a bare machine: CPU seconds of the process",
+        measure: layout::measure,
+    },
+    Setting {
+        name: "whole",
+        about: "start to exit, and Linux to its first program and off: time and memory",
+        title: "Whole machines",
+        measure: whole::measure,
+    },
+];
+
+/// What measures all settings and writes down what it found.
+const REPORT: &str = "report";
 
 /// Debian packages, each with a program that tells whether it is there: the peer, and what builds CoreMark.
 const PACKAGES: &[(&str, &str)] = &[
@@ -156,6 +185,7 @@ fn emulators(interp: bool) -> Result<Vec<Emulator>> {
 
 fn known(name: &str) -> bool {
     let parts = PROGRAMS.iter().map(|program| program.name).chain(OWN.iter().map(|own| own.0));
+    let parts = parts.chain(SETTINGS.iter().map(|setting| setting.name)).chain([REPORT]);
     parts.chain(WORKLOADS.iter().map(|workload| workload.name)).any(|known| known == name)
 }
 
@@ -166,7 +196,15 @@ pub fn run(plan: &Plan) -> Result<()> {
     if PROGRAMS.iter().any(|program| plan.wants(program.name)) {
         against_qemu(plan)?;
     }
-    OWN.iter().filter(|own| plan.wants(own.0)).try_for_each(|own| (own.2)(plan))
+    for setting in SETTINGS.iter().filter(|setting| plan.wants(setting.name)) {
+        println!("{}", measured(plan, setting)?.text());
+    }
+    OWN.iter().filter(|own| plan.wants(own.0)).try_for_each(|own| (own.2)(plan))?;
+    // Not what is run if nothing is named: it writes into the clone.
+    if plan.names.iter().any(|name| name == REPORT) {
+        report::write(plan)?;
+    }
+    Ok(())
 }
 
 /// Our release build.
@@ -174,21 +212,12 @@ fn hartwright() -> PathBuf {
     target().join("release/hartwright")
 }
 
-/// What the programs cost in a setting.
 fn measured(plan: &Plan, setting: &Setting) -> Result<Table> {
     workload::install_compilers()?;
     let emulators = emulators(plan.interp)?;
     let rows = (setting.measure)(plan, &emulators)?;
-    Ok(Table {
-        title: setting.title,
-        emulators: emulators.iter().map(|emulator| emulator.name).collect(),
-        rows,
-    })
-}
-
-fn print_table(plan: &Plan, setting: &Setting) -> Result<()> {
-    println!("{}", measured(plan, setting)?.text());
-    Ok(())
+    let names = emulators.iter().map(|emulator| emulator.name).collect();
+    Ok(Table { title: setting.title, emulators: names, rows })
 }
 
 fn against_qemu(plan: &Plan) -> Result<()> {
@@ -232,7 +261,9 @@ fn against_qemu(plan: &Plan) -> Result<()> {
 /// What there is, one a line, and the programs.
 pub fn list() -> String {
     let programs = PROGRAMS.iter().map(|program| (program.name, program.about));
-    let all = programs.chain(OWN.iter().map(|own| (own.0, own.1)));
+    let settings = SETTINGS.iter().map(|setting| (setting.name, setting.about));
+    let report = (REPORT, "the four before this one, into docs/benchmarks.md and docs/benchmarks.svg");
+    let all = programs.chain(settings).chain([report]).chain(OWN.iter().map(|own| (own.0, own.1)));
     let rows: String = all.map(|(name, about)| format!("  {name:10} {about}\n")).collect();
     let names: Vec<_> = WORKLOADS.iter().map(|workload| workload.name).collect();
     let lines: String = names.chunks(8).map(|names| format!("    {}\n", names.join(" "))).collect();

@@ -21,7 +21,7 @@ pub(super) fn measure(plan: &Plan, emulators: &[Emulator]) -> Result<Vec<Measure
             }
         }
         let seconds = seconds.into_iter().map(center).collect();
-        rows.push(Measured { name: workload.name.to_owned(), set: workload.set, seconds });
+        rows.push(Measured { name: workload.name.to_owned(), set: workload.set, figures: seconds });
         eprint!("{} ", workload.name);
     }
     eprintln!();

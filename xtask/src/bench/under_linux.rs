@@ -51,7 +51,7 @@ pub(super) fn measure(plan: &Plan, emulators: &[Emulator]) -> Result<Vec<Measure
     let rows = workloads.iter().zip(seconds).map(|(workload, seconds)| Measured {
         name: workload.name.to_owned(),
         set: workload.set,
-        seconds: seconds.into_iter().map(center).collect(),
+        figures: seconds.into_iter().map(center).collect(),
     });
     Ok(rows.collect())
 }

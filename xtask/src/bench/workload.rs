@@ -30,20 +30,25 @@ pub enum Set {
     Operation,
     /// One service of the kernel again and again: only under Linux.
     Kernel,
+    /// One program at several places.
+    Layout,
+    /// Whole machines, in several units.
+    Whole,
 }
 
 impl Set {
     /// All, as tables have them.
-    pub const ALL: [Set; 5] = [Set::Integer, Set::Float, Set::Memory, Set::Operation, Set::Kernel];
+    pub const ALL: [Set; 7] =
+        [Set::Integer, Set::Float, Set::Memory, Set::Operation, Set::Kernel, Set::Layout, Set::Whole];
 
-    /// Its heading.
-    pub fn name(self) -> &'static str {
+    /// What its mean is called, where a mean makes sense.
+    pub fn mean(self) -> Option<&'static str> {
         match self {
-            Set::Integer => "integer",
-            Set::Float => "floating point",
-            Set::Memory => "memory",
-            Set::Operation => "one operation",
-            Set::Kernel => "the kernel",
+            Set::Integer => Some("integer"),
+            Set::Float => Some("floating point"),
+            Set::Operation => Some("operations"),
+            Set::Kernel => Some("kernel"),
+            Set::Memory | Set::Layout | Set::Whole => None,
         }
     }
 }

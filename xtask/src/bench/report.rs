@@ -1,0 +1,90 @@
+//! `docs/benchmarks.md` and `docs/benchmarks.svg`: everything that is compared with QEMU, in one run.
+
+use super::{Plan, SETTINGS, emulators, layout, measured, plot, table::Table};
+use crate::{cache::Cache, workspace};
+use anyhow::{Context, Result};
+use std::{fs, process::Command};
+
+/// Measures everything and writes both files.
+pub(super) fn write(plan: &Plan) -> Result<()> {
+    let mut tables = SETTINGS.iter().map(|setting| measured(plan, setting)).collect::<Result<Vec<_>>>()?;
+    let [linux, bare, places, _] = &mut tables[..] else { return Ok(()) };
+    // Where a program happens to lie is nobody's merit.
+    bare.rows.insert(0, layout::median(&places.rows));
+    let picture = plot::ratios(&[("under Linux", linux), ("bare metal", bare)]);
+    let docs = workspace().join("docs");
+    for (name, text) in [("benchmarks.md", text(plan, &tables)?), ("benchmarks.svg", picture)] {
+        let path = docs.join(name);
+        fs::write(&path, text).with_context(|| path.display().to_string())?;
+        println!("wrote {}", path.display());
+    }
+    Ok(())
+}
+
+fn text(plan: &Plan, tables: &[Table]) -> Result<String> {
+    let mut text = format!(
+        "# Benchmarks\n\n\
+         Written by `cargo xtask bench --rounds {} report`{}. Figures are medians of {} interleaved rounds, each round \
+         asking every emulator in turn. CPU seconds are user and system time of all the emulator's threads. Seconds \
+         are this host's; what counts is the ratio, which is above 1 where QEMU {} needs more.\n\n\
+         | | |\n|---|---|\n",
+        plan.rounds,
+        if plan.interp { " with `--interp`" } else { "" },
+        plan.rounds,
+        "11.1"
+    );
+    for (what, told) in setup()? {
+        text += &format!("| {what} | {told} |\n");
+    }
+    text += "\n![How many times as fast as QEMU 11.1](benchmarks.svg)\n";
+    for table in tables {
+        text += &format!("\n{}", table.text());
+    }
+    text += NOTES;
+    Ok(text)
+}
+
+/// What the figures depend on.
+fn setup() -> Result<Vec<(&'static str, String)>> {
+    let cache = Cache::of_user()?;
+    let kernel = fs::read_to_string(cache.guest("linux").join("VERSION"))?;
+    let mut rows = vec![
+        ("date", first_line(Command::new("date").args(["-u", "+%F"]))?),
+        ("host", host()?),
+        (
+            "hartwright",
+            first_line(
+                Command::new("git").args(["describe", "--always", "--dirty"]).current_dir(workspace()),
+            )?,
+        ),
+    ];
+    for emulator in emulators(false)? {
+        if emulator.name.starts_with("QEMU") {
+            rows.push((emulator.name, first_line(Command::new(&emulator.program).arg("--version"))?));
+        }
+    }
+    rows.push(("compiler", first_line(Command::new("riscv64-linux-gnu-gcc").arg("--version"))?));
+    rows.push(("guest kernel", kernel.lines().next().unwrap_or_default().to_owned()));
+    Ok(rows)
+}
+
+/// The host's processor, and how many of them there are.
+fn host() -> Result<String> {
+    let text = fs::read_to_string("/proc/cpuinfo")?;
+    let models: Vec<_> = text.lines().filter_map(|line| line.strip_prefix("model name")).collect();
+    let model = models.first().and_then(|line| line.split_once(": ")).map_or("unknown", |(_, model)| model);
+    Ok(format!("{model}, {} processors", models.len()))
+}
+
+fn first_line(command: &mut Command) -> Result<String> {
+    let told = command.output().with_context(|| format!("cannot start {command:?}"))?;
+    Ok(String::from_utf8_lossy(&told.stdout).lines().next().unwrap_or_default().to_owned())
+}
+
+const NOTES: &str = r"
+The programs are `guest/bench/programs/*.c`, one file each, built by gcc -O2 for rv64gc, and each run must say what the
+same source says on the host. Products and sums are fused where the source says so, and nowhere else. `primes` sieves
+32 MiB, more pages than a TLB holds; `stream` has 256 KiB; `chase` waits for one load after the other in 384 KiB, so the
+host's cache is most of it and it is in no mean. A `micro-` program does one operation over and over, a `kernel-` one
+asks Linux for one service: a system call, the first touch of a page, a fork, two switches by pipes.
+";
