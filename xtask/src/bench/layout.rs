@@ -4,6 +4,9 @@ use super::{Emulator, Measured, Plan, center, coremark, time, workload::Set};
 use crate::target;
 use anyhow::Result;
 
+/// Of single runs the best and the worst are the host's noise.
+const LEAST_ROUNDS: usize = 3;
+
 const OFFSETS: [u32; 8] = [0, 1024, 2048, 3072, 4096, 5120, 6144, 7168];
 
 /// CPU seconds at each place.
@@ -11,7 +14,7 @@ pub(super) fn measure(plan: &Plan, emulators: &[Emulator]) -> Result<Vec<Measure
     let images = OFFSETS.map(|offset| coremark::build(&target().join("bench"), offset));
     let images = images.into_iter().collect::<Result<Vec<_>>>()?;
     let mut seconds = vec![vec![Vec::new(); emulators.len()]; OFFSETS.len()];
-    for _ in 0..plan.rounds {
+    for _ in 0..plan.rounds.max(LEAST_ROUNDS) {
         for (image, seconds) in images.iter().zip(&mut seconds) {
             for (emulator, seconds) in emulators.iter().zip(seconds) {
                 let mut command = emulator.command(emulator.bare);

@@ -1,7 +1,7 @@
 //! Whole machines: a firmware that only ends, and Linux to its first program and off; time and memory.
 
 use super::{Emulator, Measured, Plan, boot, center, time, workload::Set};
-use crate::{debian, target};
+use crate::{debian, target, workspace};
 use anyhow::{Context, Result, ensure};
 use std::{
     fs,
@@ -83,12 +83,16 @@ fn with_memory(command: &Command, folder: &Path) -> Result<(f64, f64)> {
     Ok((run.cpu, kilobytes * 1024.0 / 1e6))
 }
 
-/// Three instructions that tell the finisher to end the machine.
+/// A few instructions that tell the finisher to end the machine.
 fn firmware(folder: &Path) -> Result<PathBuf> {
     let (source, firmware) = (folder.join("finish.S"), folder.join("finish.elf"));
-    fs::write(&source, "\tli t0, 0x100000\n\tli t1, 0x5555\n\tsw t1, 0(t0)\n1:\tj 1b\n")?;
+    fs::write(
+        &source,
+        "\t.globl _start\n_start:\tli t0, 0x100000\n\tli t1, 0x5555\n\tsw t1, 0(t0)\n1:\tj 1b\n",
+    )?;
     let mut build = Command::new("riscv64-linux-gnu-gcc");
-    build.args(["-nostdlib", "-static", "-Wl,-Ttext=0x80000000,--build-id=none,-e,0x80000000", "-o"]);
+    build.args(["-nostdlib", "-static", "-Wl,--build-id=none", "-T"]);
+    build.arg(workspace().join("guest/programs/programs.ld")).arg("-o");
     let ended = build.arg(&firmware).arg(&source).output().context("cannot start riscv64-linux-gnu-gcc")?;
     ensure!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
     Ok(firmware)
