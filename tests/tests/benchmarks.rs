@@ -5,7 +5,7 @@ use hartwright_tests::{Launch, Scratch, guest, peer};
 use std::{path::Path, process::Command, thread};
 use xtask::{
     bench::workload::{WORKLOADS, Way, Workload},
-    initramfs,
+    initramfs::{self, Entry, Kind},
 };
 
 /// Options for each engine that this host has.
@@ -63,10 +63,12 @@ fn each_program_says_under_linux_what_it_says_on_this_host() {
     if programs.is_empty() {
         return;
     }
-    let files: Vec<_> =
-        programs.iter().map(|(name, _, program)| ((*name).to_owned(), program.clone())).collect();
+    let entry = |(name, _, program): &(&str, String, Vec<u8>)| {
+        Entry::new(&format!("bench/{name}"), Kind::Program, program)
+    };
+    let entries: Vec<_> = programs.iter().map(entry).collect();
     let busybox = std::fs::read(guest("busybox", "busybox")).expect("it was fetched");
-    let initrd = initramfs::for_programs(&busybox, &files).expect("the parts are there");
+    let initrd = initramfs::for_programs(&busybox, &entries).expect("the parts are there");
     let initrd = folder.file("initrd.gz", initrd);
     // Booting is most of it, and the interpreter boots Linux in many another test.
     let engine = engines().pop().unwrap_or_default();

@@ -7,6 +7,7 @@
 mod bare;
 mod coremark;
 mod layout;
+mod of_debian;
 mod plot;
 mod report;
 mod running;
@@ -113,7 +114,7 @@ struct Setting {
     measure: fn(&Plan, &[Emulator]) -> Result<Vec<Measured>>,
 }
 
-const SETTINGS: [Setting; 4] = [
+const SETTINGS: [Setting; 5] = [
     Setting {
         name: "linux",
         about: "the programs below under Linux on virt",
@@ -131,6 +132,12 @@ const SETTINGS: [Setting; 4] = [
         about: "CoreMark linked at eight places within two pages",
         title: "CoreMark at eight places on a bare machine: CPU seconds of the process",
         measure: layout::measure,
+    },
+    Setting {
+        name: "debian",
+        about: "forks of a shell, Python, cc1 and Lua under Linux on virt",
+        title: "Debian's programs under Linux, one hart of `virt`: CPU seconds",
+        measure: of_debian::measure,
     },
     Setting {
         name: "whole",
@@ -262,7 +269,7 @@ fn against_qemu(plan: &Plan) -> Result<()> {
 pub fn list() -> String {
     let programs = PROGRAMS.iter().map(|program| (program.name, program.about));
     let settings = SETTINGS.iter().map(|setting| (setting.name, setting.about));
-    let report = (REPORT, "the four before this one, into docs/benchmarks.md and docs/benchmarks.svg");
+    let report = (REPORT, "the five before this one, into docs/benchmarks.md and docs/benchmarks.svg");
     let all = programs.chain(settings).chain([report]).chain(OWN.iter().map(|own| (own.0, own.1)));
     let rows: String = all.map(|(name, about)| format!("  {name:10} {about}\n")).collect();
     let names: Vec<_> = WORKLOADS.iter().map(|workload| workload.name).collect();

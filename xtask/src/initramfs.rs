@@ -50,12 +50,12 @@ pub fn for_disk(busybox: &[u8], modules: &[Vec<u8>]) -> Result<Vec<u8>> {
 }
 
 /// Builds one whose `/init` runs each line that it is given on the console, and says [`ENDED`] and how it ended after
-/// it; the `programs`, by name, are in `/bench`.
-pub fn for_programs(busybox: &[u8], programs: &[(String, Vec<u8>)]) -> Result<Vec<u8>> {
+/// it. `entries` are there besides, each after its folder; there is a folder `/bench`.
+pub fn for_programs(busybox: &[u8], entries: &[Entry]) -> Result<Vec<u8>> {
     let mut archive = Archive::around(busybox);
     archive.add("bench", Kind::Folder, b"");
-    for (name, program) in programs {
-        archive.add(&format!("bench/{name}"), Kind::Program, program);
+    for Entry { path, kind, content } in entries {
+        archive.add(path, *kind, content);
     }
     archive.add("init", Kind::Program, INIT_FOR_PROGRAMS.as_bytes());
     archive.compressed()
@@ -140,11 +140,31 @@ const INITTAB: &str = "::respawn:/bin/cttyhack /bin/sh
 ::ctrlaltdel:/sbin/reboot
 ";
 
+/// A file, a folder or a link.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    path: String,
+    kind: Kind,
+    content: Vec<u8>,
+}
+
+impl Entry {
+    /// One at `path`, without a slash in front.
+    pub fn new(path: &str, kind: Kind, content: &[u8]) -> Entry {
+        Entry { path: path.to_owned(), kind, content: content.to_owned() }
+    }
+}
+
 /// What an archive's entry is.
-enum Kind {
+#[derive(Clone, Copy, Debug)]
+pub enum Kind {
+    /// A folder, without content.
     Folder,
+    /// A file that can be started.
     Program,
+    /// A file that is only read.
     Text,
+    /// A link to the path that is its content.
     Link,
     /// A character device of this major and minor number.
     Device(u32, u32),

@@ -31,6 +31,8 @@ pub enum Set {
     Operation,
     /// One service of the kernel again and again: only under Linux.
     Kernel,
+    /// What a person waits for, of Debian's programs.
+    Person,
     /// One program at several places.
     Layout,
     /// Whole machines, in several units.
@@ -39,8 +41,16 @@ pub enum Set {
 
 impl Set {
     /// All, as tables have them.
-    pub const ALL: [Set; 7] =
-        [Set::Integer, Set::Float, Set::Memory, Set::Operation, Set::Kernel, Set::Layout, Set::Whole];
+    pub const ALL: [Set; 8] = [
+        Set::Integer,
+        Set::Float,
+        Set::Memory,
+        Set::Operation,
+        Set::Kernel,
+        Set::Person,
+        Set::Layout,
+        Set::Whole,
+    ];
 
     /// What its mean is called, where a mean makes sense.
     pub fn mean(self) -> Option<&'static str> {
@@ -49,6 +59,7 @@ impl Set {
             Set::Float => Some("floating point"),
             Set::Operation => Some("operations"),
             Set::Kernel => Some("kernel"),
+            Set::Person => Some("Debian's programs"),
             Set::Memory | Set::Layout | Set::Whole => None,
         }
     }
