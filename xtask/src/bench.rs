@@ -64,6 +64,11 @@ impl Plan {
                 name => bail!("there is no program called {name}; there are\n{}", list()),
             }
         }
+        // A program alone, in both settings that have programs.
+        let program = |name: &String| WORKLOADS.iter().any(|workload| workload.name == name);
+        if !plan.names.is_empty() && plan.names.iter().all(program) {
+            plan.names.extend(["linux", "bare"].map(String::from));
+        }
         Ok(plan)
     }
 
@@ -190,6 +195,7 @@ fn emulators(interp: bool) -> Result<Vec<Emulator>> {
     Ok(all.into_iter().filter(|emulator| interp || emulator.name != "interp").collect())
 }
 
+/// Whether something that can be run is called `name`.
 fn known(name: &str) -> bool {
     let parts = PROGRAMS.iter().map(|program| program.name).chain(OWN.iter().map(|own| own.0));
     let parts = parts.chain(SETTINGS.iter().map(|setting| setting.name)).chain([REPORT]);
@@ -209,6 +215,8 @@ pub fn run(plan: &Plan) -> Result<()> {
     OWN.iter().filter(|own| plan.wants(own.0)).try_for_each(|own| (own.2)(plan))?;
     // Not what is run if nothing is named: it writes into the clone.
     if plan.names.iter().any(|name| name == REPORT) {
+        let part = WORKLOADS.iter().find(|workload| plan.names.iter().any(|name| name == workload.name));
+        ensure!(part.is_none(), "a report has all programs, not only {}", part.map_or("", |part| part.name));
         report::write(plan)?;
     }
     Ok(())
@@ -353,6 +361,22 @@ fn center(mut values: Vec<f64>) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn plan(words: &[&str]) -> Result<Plan> {
+        Plan::parse(&words.iter().map(|&word| word.to_owned()).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn a_plan_has_flags_anywhere_and_names_that_there_are() {
+        let read = plan(&["linux", "--rounds", "3", "aes", "--interp"]).unwrap();
+        assert_eq!((read.rounds, read.interp, read.names.len()), (3, true, 2));
+        assert_eq!(read.workloads().iter().map(|workload| workload.name).collect::<Vec<_>>(), ["aes"]);
+        assert_eq!(plan(&["bare"]).unwrap().workloads().len(), WORKLOADS.len());
+        assert!(plan(&["aes"]).unwrap().wants("linux") && !plan(&["bare", "aes"]).unwrap().wants("linux"));
+        for wrong in [&["--rounds"][..], &["--rounds", "0"], &["--fast"], &["windows"]] {
+            assert!(plan(wrong).is_err(), "{wrong:?}");
+        }
+    }
 
     #[test]
     fn the_guest_s_own_count_is_read() {
