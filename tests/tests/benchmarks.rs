@@ -18,7 +18,7 @@ fn engines() -> Vec<&'static [&'static str]> {
 }
 
 fn on(engine: &[&str]) -> Launch {
-    engine.iter().fold(Launch::machine(), |launch, word| launch.argument(word))
+    engine.iter().fold(Launch::machine(), Launch::argument)
 }
 
 /// Every program that can be built this way: its name, what it must say, and the program. None without compilers.
