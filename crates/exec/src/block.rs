@@ -108,7 +108,8 @@ pub(crate) struct Cache<'c, W> {
 }
 
 impl<'c, W: Width> Cache<'c, W> {
-    pub(crate) fn new(hart: &'c Hart<W>, engine: Engine) -> Self {
+    /// For `hart`; `alone` says that no other runs while it does.
+    pub(crate) fn new(hart: &'c Hart<W>, engine: Engine, alone: bool) -> Self {
         let model = &hart.config().model;
         let slots = vec![Slot::EMPTY; TABLE].into_boxed_slice();
         Cache {
@@ -121,7 +122,7 @@ impl<'c, W: Width> Cache<'c, W> {
             breakpoints: BTreeSet::new(),
             triggers: hart.breaks_changed(),
             longest: LONGEST,
-            translator: Translator::new(hart, engine),
+            translator: Translator::new(hart, engine, alone),
             early: 0,
             stop: Cell::new(None),
         }

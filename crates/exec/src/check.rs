@@ -157,7 +157,7 @@ mod tests {
         }));
         let hart = &core.hart;
         hart.set_x(3, RAM + 0x1000);
-        let mut cache = Cache::new(hart, Engine::Interpreter);
+        let mut cache = Cache::new(hart, Engine::Interpreter, true);
         let before = hart.shown();
         hart.set_x(1, 5);
         hart.set_pc(RAM + 12);

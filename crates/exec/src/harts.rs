@@ -102,6 +102,8 @@ impl Harts {
     /// harts of several widths cannot take turns.
     pub fn new(setup: Setup) -> Result<Self, String> {
         let Setup { harts: configs, listener, trace, environment, semihost, pace, engine } = setup;
+        let in_turn = !matches!(pace, Pace::Together);
+        let alone = in_turn || configs.len() == 1;
         let around = |number| Around {
             number,
             listener: listener.clone(),
@@ -109,10 +111,10 @@ impl Harts {
             environment: environment.clone(),
             semihost: semihost.clone(),
             engine,
+            alone,
         };
         let all: Vec<(Around, Config)> =
             configs.into_iter().enumerate().map(|(number, config)| (around(number), config)).collect();
-        let in_turn = !matches!(pace, Pace::Together);
         let groups: Vec<_> = if in_turn { vec![all] } else { all.into_iter().map(|one| vec![one]).collect() };
         let mut harts = Harts { links: vec![], threads: vec![], in_turn };
         for group in groups.into_iter().filter(|group| !group.is_empty()) {

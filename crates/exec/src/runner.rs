@@ -28,6 +28,8 @@ pub(crate) struct Around {
     pub(crate) environment: Option<Arc<dyn Environment>>,
     pub(crate) semihost: Option<Arc<dyn Semihost>>,
     pub(crate) engine: Engine,
+    /// No other hart runs while this one does.
+    pub(crate) alone: bool,
 }
 
 /// A hart that is run, or rests, on the thread that owns it.
@@ -56,7 +58,7 @@ impl<'r, 'c, W: Width> Runner<'r, 'c, W> {
     /// A runner of a core, which rests where its reset puts it.
     pub(crate) fn new(core: &'c Core<W>, around: &'r Around) -> Self {
         around.trace.observe(&core.hart);
-        let cache = Cache::new(&core.hart, around.engine);
+        let cache = Cache::new(&core.hart, around.engine, around.alone);
         let mut runner = Runner { core, cache, around, running: false, waits: Waits::Nothing };
         runner.at_rest().begin();
         runner

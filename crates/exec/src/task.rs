@@ -39,7 +39,7 @@ impl<'c, W: Width> Task<'c, W> {
         hart.write_csr(csr::MENVCFG, blocks);
         hart.write_csr(csr::SENVCFG, blocks);
         hart.set_privilege(Privilege::User);
-        let cache = Cache::new(hart, Engine::Interpreter);
+        let cache = Cache::new(hart, Engine::Interpreter, false);
         Task { core, cache, trace }
     }
 

@@ -77,6 +77,8 @@ pub(crate) struct Translator<'c> {
     jit: LazyJit<'c>,
     after: u32,
     pub(crate) check: bool,
+    /// No other hart runs while this one does.
+    alone: bool,
     /// The epochs of the rules that each mode's table is for.
     epochs: [u64; 8],
     renewals: u64,
@@ -89,10 +91,18 @@ impl Engine {
 
 impl<'c> Translator<'c> {
     /// A translator for `hart`, if its registers have 64 bits.
-    pub(crate) fn new<W: Width>(hart: &'c Hart<W>, engine: Engine) -> Option<Self> {
+    /// `alone`: no other hart runs while it does.
+    pub(crate) fn new<W: Width>(hart: &'c Hart<W>, engine: Engine, alone: bool) -> Option<Self> {
         let Engine::Jit { code, after, check } = engine else { return None };
         let hart = (hart as &dyn Any).downcast_ref::<Hart<u64>>()?;
-        Some(Translator { jit: LazyJit::Later(hart, code, check), after, check, epochs: [0; 8], renewals: 0 })
+        Some(Translator {
+            jit: LazyJit::Later(hart, code, check),
+            after,
+            check,
+            alone,
+            epochs: [0; 8],
+            renewals: 0,
+        })
     }
 
     /// Forgets all code.
@@ -150,7 +160,7 @@ impl<'c> Translator<'c> {
         trace: &Trace,
     ) -> Option<Entry> {
         let pc = block.steps.first()?.decoded.pc;
-        let Some(mut meaning) = block.meaning(hart) else {
+        let Some(mut meaning) = block.meaning(hart, self.alone) else {
             block.translated.never = true;
             return None;
         };
@@ -173,8 +183,8 @@ impl<'c> Translator<'c> {
 
 impl<W: Width> Block<'_, W> {
     /// What it does, as operations; `None` if that begins with what the interpreter alone can do.
-    fn meaning(&self, hart: &Hart<W>) -> Option<Operations> {
-        let builder = Builder::new(hart.has(Ext::Zca));
+    fn meaning(&self, hart: &Hart<W>, alone: bool) -> Option<Operations> {
+        let builder = Builder::new(hart.has(Ext::Zca), alone);
         let mut end = End::Next;
         for (number, step) in (0..).zip(&self.steps) {
             let d = &step.decoded;
@@ -202,7 +212,8 @@ impl<W: Width> Block<'_, W> {
             let _ = writeln!(text, "{:#018x}:  {decoded}", decoded.pc);
         }
         let mut last_use = vec![];
-        if let Some(mut meaning) = self.meaning(hart) {
+        let alone = translator.is_some_and(|translator| translator.alone);
+        if let Some(mut meaning) = self.meaning(hart, alone) {
             meaning.sweep(&mut last_use);
             let _ = write!(text, "operations:\n{meaning}");
         }

@@ -62,7 +62,7 @@ pub struct Hart<W> {
     /// Whose rules loads and stores go by; follows from privilege and `mstatus`.
     pub(crate) view: Cell<View>,
     rules: Cell<u64>,
-    pub(crate) reservation: Cell<Option<Reservation>>,
+    pub(crate) reservation: Reservation,
     /// Instructions retired since reset.
     pub(crate) instret: Cell<u64>,
     /// Traps taken since reset, exceptions and interrupts.
@@ -86,14 +86,22 @@ pub struct Hart<W> {
 pub type Observer = dyn Fn(u64, Access, Privilege, Result<(u64, u64), Trap>);
 
 /// A word that `lr` reserved.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Default)]
+#[repr(C)]
 pub(crate) struct Reservation {
     /// Its offset into RAM.
-    pub(crate) at: u64,
-    /// Its bytes.
-    pub(crate) size: u64,
-    /// What it held.
-    pub(crate) value: u64,
+    pub(crate) at: Cell<u64>,
+    /// Its bytes; 0 if none is reserved.
+    pub(crate) size: Cell<u64>,
+    /// What it held, in the low bits.
+    pub(crate) value: Cell<u64>,
+}
+
+impl Reservation {
+    /// Its parts, in order.
+    pub(crate) fn parts(&self) -> [&Cell<u64>; 3] {
+        [&self.at, &self.size, &self.value]
+    }
 }
 
 /// Addresses that a debugger watches.
@@ -140,7 +148,7 @@ pub(crate) struct Csrs {
 
 /// Where translated code finds the parts of a [`Hart<u64>`](Hart): offsets in bytes.
 pub mod layout {
-    use super::{Cell, Hart, Near, NearPages, Slot, offset_of};
+    use super::{Cell, Hart, Near, NearPages, Reservation, Slot, offset_of};
 
     /// Integer registers.
     pub const X: usize = offset_of!(Hart<u64>, x);
@@ -150,6 +158,8 @@ pub mod layout {
     pub const PC: usize = offset_of!(Hart<u64>, pc);
     /// A byte: 1 if a floating-point register was written.
     pub const FLOAT_DIRTY: usize = offset_of!(Hart<u64>, float_dirty);
+    /// What `lr` reserved: its offset into RAM, its bytes or 0, and what it held in the low bits; 8 bytes each.
+    pub const RESERVATION: usize = offset_of!(Hart<u64>, reservation);
     /// What is at hand for loads and for stores.
     pub const NEAR: [usize; 2] = [
         offset_of!(Hart<u64>, near) + offset_of!(Near, loads),
@@ -169,6 +179,7 @@ pub mod layout {
 
     const _: () = assert!(offset_of!(Slot, tag) == 0 && offset_of!(Slot, addend) == 8);
     const _: () = assert!(size_of::<Slot>() == 16);
+    const _: () = assert!(offset_of!(Reservation, size) == 8 && offset_of!(Reservation, value) == 16);
     const _: () = assert!(size_of::<Cell<bool>>() == 1 && size_of::<Cell<u64>>() == 8);
 }
 
@@ -192,7 +203,7 @@ impl<W: Width> Hart<W> {
             near: Near::default(),
             view: Cell::new(View::Machine),
             rules: Cell::new(0),
-            reservation: Cell::new(None),
+            reservation: Reservation::default(),
             instret: Cell::new(0),
             trapped: Cell::new(0),
             float_dirty: Cell::new(false),
@@ -215,7 +226,7 @@ impl<W: Width> Hart<W> {
         self.f.iter().for_each(|f| f.set(0));
         self.pmp.reset();
         self.reset_csrs();
-        self.reservation.set(None);
+        self.reservation.size.set(0);
         self.timer.set(false);
         self.instret.set(0);
         self.trapped.set(0);

@@ -1,7 +1,7 @@
 //! Loads, stores and atomic operations on virtual addresses.
 
 use crate::{
-    hart::{Hart, Reservation},
+    hart::Hart,
     pmp::Verdict,
     tlb::View,
     trap::{Cause, Privilege, Trap},
@@ -100,7 +100,9 @@ impl<W: Width> Hart<W> {
     pub fn load_reserved<T: Word>(&self, addr: u64) -> Result<T, Trap> {
         let at = self.atomic_place(addr, T::SIZE, Access::Load, true)?;
         let value = self.ram().load::<T>(at).ok_or(Trap::new(Cause::LoadAccessFault, addr))?;
-        self.reservation.set(Some(Reservation { at, size: T::SIZE, value: value.to_u64() }));
+        self.reservation.at.set(at);
+        self.reservation.size.set(T::SIZE);
+        self.reservation.value.set(value.to_u64());
         Ok(value)
     }
 
@@ -108,12 +110,12 @@ impl<W: Width> Hart<W> {
     ///
     /// That it holds the same is taken for that nobody wrote it, as other emulators do.
     pub fn store_conditional<T: Word>(&self, addr: u64, value: T) -> Result<bool, Trap> {
-        let reserved = self.reservation.take();
+        let size = self.reservation.size.take();
         let at = self.atomic_place(addr, T::SIZE, Access::Store, false)?;
-        let Some(held) = reserved.filter(|held| held.at == at && held.size == T::SIZE) else {
+        if size != T::SIZE || self.reservation.at.get() != at {
             return Ok(false);
-        };
-        let old = T::from_u64(held.value);
+        }
+        let old = T::from_u64(self.reservation.value.get());
         Ok(matches!(self.ram().compare_exchange(at, old, value), Some(Ok(_))))
     }
 

@@ -2,6 +2,7 @@
 
 use crate::hart::Hart;
 use hartwright_ir::Width;
+use std::cell::Cell;
 
 /// Registers, program counter, floating-point flags and the count of instructions, at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,6 +14,8 @@ pub struct Shown<W> {
     pub fflags: u8,
     /// A floating-point register or flag was written since `mstatus.FS` was last set.
     pub float_dirty: bool,
+    /// See [`layout::RESERVATION`](crate::layout::RESERVATION).
+    reservation: [u64; 3],
     /// Instructions retired.
     pub instret: u64,
 }
@@ -26,6 +29,7 @@ impl<W: Width> Hart<W> {
             pc: self.pc.get(),
             fflags: self.csrs.fflags.get(),
             float_dirty: self.float_dirty.get(),
+            reservation: self.reservation.parts().map(Cell::get),
             instret: self.instret.get(),
         }
     }
@@ -37,6 +41,7 @@ impl<W: Width> Hart<W> {
         self.pc.set(shown.pc);
         self.csrs.fflags.set(shown.fflags);
         self.float_dirty.set(shown.float_dirty);
+        self.reservation.parts().iter().zip(shown.reservation).for_each(|(part, v)| part.set(v));
         self.instret.set(shown.instret);
     }
 }
@@ -50,6 +55,11 @@ impl<W: Width> Shown<W> {
             ("fflags".to_owned(), self.fflags.into(), other.fflags.into()),
             ("written floating point".to_owned(), self.float_dirty.into(), other.float_dirty.into()),
         ];
+        for (name, here, there) in [("place", 0), ("size", 1), ("value", 2)]
+            .map(|(name, i)| (name, self.reservation[i], other.reservation[i]))
+        {
+            parts.push((format!("reservation's {name}"), here, there));
+        }
         for r in 0..32 {
             parts.push((format!("x{r}"), self.x[r].to_u64(), other.x[r].to_u64()));
             parts.push((format!("f{r}"), self.f[r], other.f[r]));

@@ -1,6 +1,6 @@
 //! A block of meanings as a list of operations: what a translator reads.
 
-use crate::{Bin, Fmt, Fp, FpTest, Int, Mem, Un, Width};
+use crate::{Amo, Bin, Fmt, Fp, FpTest, Int, Mem, Un, Width};
 use std::fmt;
 
 /// An operand of 64 bits.
@@ -42,6 +42,12 @@ pub enum Op {
     Load(Mem, Arg, i32),
     /// Writes memory at the sum.
     Store(Mem, Arg, i32, Arg),
+    /// Replaces a word of 4 or 8 bytes at the address by what becomes of it and the operand; gives the old one.
+    Amo(Amo, Mem, Arg, Arg),
+    /// Reads a word of 4 or 8 bytes at the address and reserves it.
+    LoadReserved(Mem, Arg),
+    /// Writes a word of 4 or 8 bytes at the address if it is reserved; gives 0 if it was, else 1.
+    StoreConditional(Mem, Arg, Arg),
     /// Reads a floating-point value at the sum, boxed.
     LoadFloat(Fmt, Arg, i32),
     /// Writes the low bits of a floating-point value at the sum.
@@ -90,6 +96,7 @@ impl Op {
             | Op::Copy(a)
             | Op::Load(_, a, _)
             | Op::LoadFloat(_, a, _)
+            | Op::LoadReserved(_, a)
             | Op::SetX(_, a)
             | Op::SetF(_, a)
             | Op::FpToInt(_, _, _, a)
@@ -102,6 +109,8 @@ impl Op {
             Op::Bin(_, a, b)
             | Op::Bin32(_, a, b)
             | Op::Store(_, a, _, b)
+            | Op::Amo(_, _, a, b)
+            | Op::StoreConditional(_, a, b)
             | Op::StoreFloat(_, a, _, b)
             | Op::FpTest(_, _, a, b) => [a, b, NONE],
             Op::Select(a, b, c) => [a, b, c],
@@ -200,8 +209,16 @@ impl Block {
                     return Err(format!("operation {i}, `{op}`, reads {arg} at a wrong place"));
                 }
             }
-            let accesses =
-                matches!(op, Op::Load(..) | Op::Store(..) | Op::LoadFloat(..) | Op::StoreFloat(..));
+            let accesses = matches!(
+                op,
+                Op::Load(..)
+                    | Op::Store(..)
+                    | Op::Amo(..)
+                    | Op::LoadReserved(..)
+                    | Op::StoreConditional(..)
+                    | Op::LoadFloat(..)
+                    | Op::StoreFloat(..)
+            );
             if accesses && written != [0; 2] {
                 return Err(format!("operation {i}, `{op}`, may fail after a register was written"));
             }
@@ -241,6 +258,9 @@ impl fmt::Display for Op {
             Op::Copy(a) => write!(f, "copy {a}"),
             Op::Load(m, a, offset) => write!(f, "load.{} {offset}({a})", name(m)),
             Op::Store(m, a, offset, v) => write!(f, "store.{} {v}, {offset}({a})", name(m)),
+            Op::Amo(op, m, a, v) => write!(f, "amo{}.{} {v}, ({a})", name(op), name(m)),
+            Op::LoadReserved(m, a) => write!(f, "reserved.{} ({a})", name(m)),
+            Op::StoreConditional(m, a, v) => write!(f, "conditional.{} {v}, ({a})", name(m)),
             Op::LoadFloat(fmt, a, offset) => write!(f, "load.{} {offset}({a})", name(fmt)),
             Op::StoreFloat(fmt, a, offset, v) => write!(f, "store.{} {v}, {offset}({a})", name(fmt)),
             Op::SetX(x, a) => write!(f, "x{x} = {a}"),

@@ -23,6 +23,8 @@ fn is_idle(exact: bool, rm: u8) -> bool {
 pub struct Builder {
     /// Whether instructions may begin at any even address.
     compressed: bool,
+    /// Whether nobody else does atomic accesses while this hart runs.
+    alone: bool,
     state: RefCell<State>,
 }
 
@@ -50,13 +52,14 @@ pub enum End {
 }
 
 impl Builder {
-    /// A block without instructions. `compressed`: whether they may begin at any even address.
-    pub fn new(compressed: bool) -> Self {
+    /// A block without instructions. `compressed`: whether they may begin at any even address; `alone`: whether no
+    /// other hart runs while this one does, so that what is atomic needs no care.
+    pub fn new(compressed: bool, alone: bool) -> Self {
         let mut known = [None; 32];
         known[0] = Some(0);
         let state =
             State { block: Block::default(), known, begin: 0, before: known, refused: false, goes_to: None };
-        Builder { compressed, state: RefCell::new(state) }
+        Builder { compressed, alone, state: RefCell::new(state) }
     }
 
     /// Adds the instruction of `len` bytes at `pc`, whose meaning `read` tells; says how it ends. If that has no
@@ -250,8 +253,11 @@ impl<'b> Reader for &'b Builder {
         Ok(())
     }
 
-    fn amo(self, _: Amo, _: Mem, _: Order, _: Val<'b>, _: Val<'b>) -> Result<Val<'b>, ()> {
-        self.refuse()
+    fn amo(self, f: Amo, m: Mem, _: Order, addr: Val<'b>, v: Val<'b>) -> Result<Val<'b>, ()> {
+        if !self.alone || m.size() < 4 {
+            return self.refuse();
+        }
+        Ok(self.make(Op::Amo(f, m, addr.arg, v.arg)))
     }
     fn compare_and_swap(self, _: Mem, _: Order, _: Val<'b>, _: Val<'b>, _: Val<'b>) -> Result<Val<'b>, ()> {
         self.refuse()
@@ -265,11 +271,17 @@ impl<'b> Reader for &'b Builder {
     ) -> Result<[Val<'b>; 2], ()> {
         self.refuse()
     }
-    fn load_reserved(self, _: Mem, _: Order, _: Val<'b>) -> Result<Val<'b>, ()> {
-        self.refuse()
+    fn load_reserved(self, m: Mem, _: Order, addr: Val<'b>) -> Result<Val<'b>, ()> {
+        if !self.alone {
+            return self.refuse();
+        }
+        Ok(self.make(Op::LoadReserved(m, addr.arg)))
     }
-    fn store_conditional(self, _: Mem, _: Order, _: Val<'b>, _: Val<'b>) -> Result<Val<'b>, ()> {
-        self.refuse()
+    fn store_conditional(self, m: Mem, _: Order, addr: Val<'b>, v: Val<'b>) -> Result<Val<'b>, ()> {
+        if !self.alone {
+            return self.refuse();
+        }
+        Ok(self.make(Op::StoreConditional(m, addr.arg, v.arg)))
     }
     fn cbo(self, _: Cbo, _: Val<'b>) -> Result<(), ()> {
         self.refuse()

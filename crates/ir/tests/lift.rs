@@ -7,7 +7,7 @@ type Read = fn(&Builder) -> Result<(), ()>;
 
 /// Instructions of 4 bytes from 0x1000 on.
 fn lift(insns: &[Read]) -> (Builder, End) {
-    let builder = Builder::new(true);
+    let builder = Builder::new(true, true);
     let mut end = End::Next;
     for (i, read) in insns.iter().enumerate() {
         end = builder.insn(0x1000 + 4 * i as u64, 4, None, read);
@@ -111,7 +111,7 @@ fn what_has_no_operation_is_a_step_and_ends_the_block() {
     assert_eq!(block.ops.last(), Some(&Op::Step(0x1004)));
     // A rounding mode of the instruction's own, and half precision.
     for (fmt, rm) in [(Fmt::D, 0), (Fmt::H, 7)] {
-        let builder = Builder::new(true);
+        let builder = Builder::new(true, true);
         let ended = builder.insn(0, 4, None, |m| {
             let sum = m.fp(Fp::Add, fmt, rm, [m.f(1), m.f(2), m.f(2)])?;
             m.set_f(3, sum);

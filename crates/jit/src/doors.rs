@@ -41,87 +41,127 @@ impl Asm {
     }
 }
 
-impl Emitter {
-    /// Writes the doors at the region's beginning; returns where code is entered.
-    ///
-    /// Entered: `extern "C" fn(code, x16, instructions) -> (site, instructions left)`. `bring`: the address of
+/// The ways in and out of code that runs while floating point is on, or off: only the former has the guest's
+/// floating-point registers and rounding mode in the host's. Offsets of the region.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Doors {
+    /// `extern "C" fn(code, x16, instructions) -> (site, instructions left)`.
+    pub(crate) enter: usize,
+    /// Gone to with the number of a site in `rcx`.
+    pub(crate) exit: usize,
+    /// Called with a block and the number of an instruction, which is done in place. Carry: code does not go on.
+    pub(crate) call: usize,
+    /// Called with an address and what is wanted at hand, for loads and for stores; all registers stay. Carry: it
+    /// cannot be.
+    pub(crate) probe: [usize; 2],
+}
+
+/// Functions of the host that doors lead to: their addresses.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Behind {
     /// `extern "C" fn(hart, address, what) -> u32`, which says whether the page is at hand.
-    ///
-    /// `call`: that of `extern "C" fn(running, block, number) -> u32`, which says whether code goes on.
-    pub(crate) fn doors(&mut self, bring: u64, call: u64) -> usize {
-        let (mxcsr, host_mxcsr) = (Rm::Here(self.data.mxcsr), Rm::Here(self.data.host_mxcsr));
-        let (addr, what) = (Rm::Here(self.data.addr), Rm::Here(self.data.what));
-        let a = &mut self.asm;
-        a.begin(0);
-        let enter = a.at();
-        SAVED.into_iter().for_each(|r| a.push(r));
+    pub(crate) bring: u64,
+    /// `extern "C" fn(running, block, number) -> u32`, which says whether code goes on.
+    pub(crate) call: u64,
+}
+
+impl Emitter {
+    /// Writes the doors at the region's beginning.
+    pub(crate) fn write_doors(&mut self, behind: Behind) {
+        self.asm.begin(0);
+        self.doors = [false, true].map(|float| {
+            let enter = self.enter(float);
+            let exit = self.exit(float);
+            let call = self.call_door(float, behind.call);
+            let bring = self.bring_door(float, behind.bring);
+            Doors { enter, exit, call, probe: [false, true].map(|store| self.look_at_tlb(store, bring)) }
+        });
+    }
+
+    /// The guest's floating-point registers and its MXCSR to the host.
+    fn take_float(&mut self, float: bool) {
+        if float {
+            self.asm.load_mxcsr(Rm::Here(self.data.mxcsr));
+            float_homes().for_each(|(x, m)| self.asm.load_double(x, m));
+        }
+    }
+
+    /// The reverse, and the MXCSR of Rust code.
+    fn give_float(&mut self, float: bool) {
+        if float {
+            float_homes().for_each(|(x, m)| self.asm.store_double(m, x));
+            self.asm.store_mxcsr(Rm::Here(self.data.mxcsr));
+            self.asm.load_mxcsr(Rm::Here(self.data.host_mxcsr));
+        }
+    }
+
+    fn enter(&mut self, float: bool) -> usize {
+        let at = self.asm.at();
+        SAVED.into_iter().for_each(|r| self.asm.push(r));
         // With the return address, that keeps the stack aligned for calls.
-        a.alu_imm(true, Alu::Sub, Rm::Reg(RSP), 8);
-        a.mov(RBP, Rm::Reg(RSI));
-        a.mov(R14, Rm::Reg(RDX));
-        a.mov(RAX, Rm::Reg(RDI));
-        a.load_mxcsr(mxcsr);
-        float_homes().for_each(|(x, m)| a.load_double(x, m));
-        homes().for_each(|(r, m)| a.mov(r, m));
-        a.jmp_rm(Rm::Reg(RAX));
+        self.asm.alu_imm(true, Alu::Sub, Rm::Reg(RSP), 8);
+        self.asm.mov(RBP, Rm::Reg(RSI));
+        self.asm.mov(R14, Rm::Reg(RDX));
+        self.asm.mov(RAX, Rm::Reg(RDI));
+        self.take_float(float);
+        homes().for_each(|(r, m)| self.asm.mov(r, m));
+        self.asm.jmp_rm(Rm::Reg(RAX));
+        at
+    }
 
-        self.exit = a.at();
-        float_homes().for_each(|(x, m)| a.store_double(m, x));
-        homes().for_each(|(r, m)| a.store(m, r));
-        a.store_mxcsr(mxcsr);
-        a.load_mxcsr(host_mxcsr);
-        a.mov(RAX, Rm::Reg(RCX));
-        a.mov(RDX, Rm::Reg(R14));
-        a.alu_imm(true, Alu::Add, Rm::Reg(RSP), 8);
-        SAVED.into_iter().rev().for_each(|r| a.pop(r));
-        a.ret();
+    fn exit(&mut self, float: bool) -> usize {
+        let at = self.asm.at();
+        self.give_float(float);
+        homes().for_each(|(r, m)| self.asm.store(m, r));
+        self.asm.mov(RAX, Rm::Reg(RCX));
+        self.asm.mov(RDX, Rm::Reg(R14));
+        self.asm.alu_imm(true, Alu::Add, Rm::Reg(RSP), 8);
+        SAVED.into_iter().rev().for_each(|r| self.asm.pop(r));
+        self.asm.ret();
+        at
+    }
 
-        // Called with a block and the number of an instruction, which is done in place. Carry: code does not go on.
-        self.call = a.at();
-        float_homes().for_each(|(x, m)| a.store_double(m, x));
-        homes().for_each(|(r, m)| a.store(m, r));
-        a.store_mxcsr(mxcsr);
-        a.load_mxcsr(host_mxcsr);
-        a.alu_imm(true, Alu::Sub, Rm::Reg(RSP), 8);
-        a.mov(RDI, Rm::Here(self.data.running));
-        a.op(false, 0x8b, RSI, Rm::Here(self.data.block));
-        a.op(false, 0x8b, RDX, what);
-        a.imm(RAX, call);
-        a.call_reg(RAX);
-        a.alu_imm(true, Alu::Add, Rm::Reg(RSP), 8);
-        a.alu_imm(false, Alu::Cmp, Rm::Reg(RAX), 1);
-        a.load_mxcsr(mxcsr);
-        float_homes().for_each(|(x, m)| a.load_double(x, m));
-        homes().for_each(|(r, m)| a.mov(r, m));
-        a.ret();
+    fn call_door(&mut self, float: bool, call: u64) -> usize {
+        let at = self.asm.at();
+        self.give_float(float);
+        homes().for_each(|(r, m)| self.asm.store(m, r));
+        self.asm.alu_imm(true, Alu::Sub, Rm::Reg(RSP), 8);
+        self.asm.mov(RDI, Rm::Here(self.data.running));
+        self.asm.op(false, 0x8b, RSI, Rm::Here(self.data.block));
+        self.asm.op(false, 0x8b, RDX, Rm::Here(self.data.what));
+        self.asm.imm(RAX, call);
+        self.asm.call_reg(RAX);
+        self.asm.alu_imm(true, Alu::Add, Rm::Reg(RSP), 8);
+        self.asm.alu_imm(false, Alu::Cmp, Rm::Reg(RAX), 1);
+        self.take_float(float);
+        homes().for_each(|(r, m)| self.asm.mov(r, m));
+        self.asm.ret();
+        at
+    }
 
-        // Called with an address and what is wanted at hand; all registers stay. Carry: it cannot be.
-        let bring_door = a.at();
+    fn bring_door(&mut self, float: bool, bring: u64) -> usize {
+        let at = self.asm.at();
         let kept: Vec<u8> = [RAX, RCX, RDX].into_iter().chain(lost_homes()).collect();
-        kept.iter().for_each(|r| a.push(*r));
+        kept.iter().for_each(|r| self.asm.push(*r));
         let pad = 8 * (kept.len() as i32 & 1 ^ 1);
         if pad != 0 {
-            a.alu_imm(true, Alu::Sub, Rm::Reg(RSP), pad);
+            self.asm.alu_imm(true, Alu::Sub, Rm::Reg(RSP), pad);
         }
-        float_homes().for_each(|(x, m)| a.store_double(m, x));
-        a.store_mxcsr(mxcsr);
-        a.load_mxcsr(host_mxcsr);
+        self.give_float(float);
         let Rm::Mem(_, hart) = hart_at(0) else { unreachable!("the hart is in memory") };
-        a.lea(true, RDI, Rm::Mem(RBP, hart));
-        a.mov(RSI, addr);
-        a.op(false, 0x8b, RDX, what);
-        a.imm(RAX, bring);
-        a.call_reg(RAX);
-        a.load_mxcsr(mxcsr);
-        float_homes().for_each(|(x, m)| a.load_double(x, m));
+        self.asm.lea(true, RDI, Rm::Mem(RBP, hart));
+        self.asm.mov(RSI, Rm::Here(self.data.addr));
+        self.asm.op(false, 0x8b, RDX, Rm::Here(self.data.what));
+        self.asm.imm(RAX, bring);
+        self.asm.call_reg(RAX);
+        self.take_float(float);
         if pad != 0 {
-            a.alu_imm(true, Alu::Add, Rm::Reg(RSP), pad);
+            self.asm.alu_imm(true, Alu::Add, Rm::Reg(RSP), pad);
         }
-        a.alu_imm(false, Alu::Cmp, Rm::Reg(RAX), 1);
-        kept.iter().rev().for_each(|r| a.pop(*r));
-        a.ret();
-        self.probe = [false, true].map(|store| self.look_at_tlb(store, bring_door));
-        enter
+        self.asm.alu_imm(false, Alu::Cmp, Rm::Reg(RAX), 1);
+        kept.iter().rev().for_each(|r| self.asm.pop(*r));
+        self.asm.ret();
+        at
     }
 
     /// What looks for a page in the TLB's slots and has it at hand, or goes to the door to `bring`.

@@ -10,6 +10,7 @@
 //! | the rest but `rsp` | [`HOME`], [`FLOAT_HOME`] |
 
 use crate::{
+    doors::Doors,
     memory,
     x64::{Alu, Asm, Cc, R14, RAX, RBP, RCX, RDX, Rm},
 };
@@ -183,11 +184,8 @@ pub(crate) struct Emitter {
     pub(crate) asm: Asm,
     pub(crate) data: Data,
     pub(crate) sites: Vec<Site>,
-    /// Offsets of the doors.
-    pub(crate) exit: usize,
-    pub(crate) call: usize,
-    /// For loads, and for stores.
-    pub(crate) probe: [usize; 2],
+    /// For code that runs while floating point is off, and while it is on.
+    pub(crate) doors: [Doors; 2],
     /// The tables that this block's jumps use.
     pub(crate) mode: u8,
     /// What whoever translates calls this block.
@@ -236,9 +234,7 @@ impl Emitter {
             asm: Asm::default(),
             data,
             sites: vec![],
-            exit: 0,
-            call: 0,
-            probe: [0; 2],
+            doors: [Doors::default(); 2],
             mode: 0,
             id: 0,
             journals: false,
@@ -372,6 +368,9 @@ impl Emitter {
             Op::Un32(f, a) => self.un(false, f, a, to_x),
             Op::Select(c, a, b) => self.select(c, a, b),
             Op::Load(m, base, offset) => self.load(m, base, offset, to_x),
+            Op::Amo(f, m, base, v) => self.amo(f, m.size(), base, v, to_x),
+            Op::LoadReserved(m, base) => self.load_reserved(m.size(), base),
+            Op::StoreConditional(m, base, v) => self.store_conditional(m.size(), base, v),
             Op::LoadFloat(fmt, base, offset) => self.load_float(fmt, base, offset, to_f),
             Op::Fp(f, fmt, args) => self.fp(f, fmt, args, to_f),
             Op::FpTest(f, fmt, a, b) => self.fp_test(f, fmt, a, b, to_x),
@@ -451,6 +450,11 @@ impl Emitter {
         self.cold.push(Cold::Leave { from, leave });
     }
 
+    /// The doors of this block.
+    fn doors(&self) -> Doors {
+        self.doors[usize::from(has_float(self.mode))]
+    }
+
     /// Has the interpreter do the present instruction in place.
     fn call(&mut self, number: u32) {
         self.flush();
@@ -458,7 +462,7 @@ impl Emitter {
         (self.boxed, self.told_float) = (0, false);
         self.asm.op_imm32(false, 0xc7, 0, Rm::Here(self.data.block), self.id as i32);
         self.asm.op_imm32(false, 0xc7, 0, Rm::Here(self.data.what), number as i32);
-        self.asm.call(self.call);
+        self.asm.call(self.doors().call);
         let from = self.asm.jcc(Cc::B);
         let leave = self.leaving(self.pc, Why::Called, 1);
         self.cold.push(Cold::Leave { from, leave });
@@ -547,7 +551,7 @@ impl Emitter {
                     self.asm.alu(true, Alu::Or, temp, hart_at(layout::NEAR[store] + layout::NUMBER));
                     self.asm.store(Rm::Here(self.data.tag), temp);
                     self.asm.op_imm32(false, 0xc7, 0, Rm::Here(self.data.what), what as i32);
-                    self.asm.call(self.probe[store]);
+                    self.asm.call(self.doors().probe[store]);
                     self.asm.jcc_to(Cc::Ae, back);
                     self.leave(leave);
                 }
@@ -572,7 +576,7 @@ impl Emitter {
             self.sites.push(site);
         }
         self.asm.imm(RCX, self.sites.len() as u64 - 1);
-        self.asm.jmp_to(self.exit);
+        self.asm.jmp_to(self.doors().exit);
     }
 
     // Registers.
@@ -708,6 +712,11 @@ impl Emitter {
         }
         true
     }
+}
+
+/// Whether floating point is on in this mode: see [`Hart::rules`](hartwright_hart::Hart::rules).
+pub(crate) fn has_float(mode: u8) -> bool {
+    mode >> 2 & 1 != 0
 }
 
 /// Whether register `x` gets what it has plus a constant: most likely in the same page.

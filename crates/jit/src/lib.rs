@@ -14,7 +14,8 @@ mod memory;
 mod region;
 mod x64;
 
-use emit::{Data, Emitter, JUMPS, MODES, NOWHERE, Why, of};
+use doors::Behind;
+use emit::{Data, Emitter, JUMPS, MODES, NOWHERE, Why, has_float, of};
 use hartwright_hart::{Hart, layout};
 use hartwright_ir::{Block, Fmt};
 use hartwright_mem::PAGE;
@@ -25,6 +26,7 @@ use region::Region;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Entry {
     at: usize,
+    float: bool,
     size: usize,
     generation: u64,
 }
@@ -80,7 +82,6 @@ pub struct Jit<'c> {
     hart: &'c Hart<u64>,
     region: Region,
     emitter: Emitter,
-    enter: usize,
     /// Where the first block begins, and the next.
     first: usize,
     next: usize,
@@ -151,10 +152,10 @@ impl<'c> Jit<'c> {
             region.set(data.nan + of(fmt), fmt.boxed(nan));
         }
         let mut emitter = Emitter::new(data);
-        let enter = emitter.doors(bring as *const () as u64, call as *const () as u64);
+        emitter.write_doors(Behind { bring: bring as *const () as u64, call: call as *const () as u64 });
         region.write(0, &emitter.asm.code);
         let first = emitter.asm.at();
-        Some(Jit { hart, region, emitter, enter, first, next: first, generation: 0, used: 0, ready: 0 })
+        Some(Jit { hart, region, emitter, first, next: first, generation: 0, used: 0, ready: 0 })
     }
 
     /// Translates `block`, which begins at `pc` and runs under `rules`; `None` if there is no room. Instructions that
@@ -172,7 +173,7 @@ impl<'c> Jit<'c> {
         let at = self.emitter.block(block, id, pc, mode(rules), self.next);
         self.region.write(at, &self.emitter.asm.code);
         self.next = self.emitter.asm.at();
-        Some(Entry { at, size: self.next - at, generation: self.generation })
+        Some(Entry { at, float: has_float(mode(rules)), size: self.next - at, generation: self.generation })
     }
 
     /// Has all code that is made from now on keep [`records`](Self::records).
@@ -278,9 +279,10 @@ impl<'c> Jit<'c> {
         // through pages that the hart allows, and the region's data; `running` outlives it.
         let Left { site, instructions: left } = unsafe {
             let enter: extern "C" fn(u64, *const u8, u64) -> Left =
-                std::mem::transmute(self.region.address(self.enter));
+                std::mem::transmute(self.region.address(self.emitter.doors[usize::from(entry.float)].enter));
             enter(self.region.address(entry.at), x16, instructions.into())
         };
+        // Where floating point is off, that is as it was set.
         accrue(hart, self.region.get(data.mxcsr));
 
         let site = self.emitter.sites[site as usize];

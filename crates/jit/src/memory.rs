@@ -2,10 +2,10 @@
 
 use crate::{
     emit::{Cold, Emitter, Loc, NONE, Why, hart_at, of},
-    x64::{Alu, Cc, Map, Pp, RAX, RCX, Rm},
+    x64::{Alu, Cc, Map, Pp, RAX, RCX, RDX, Rm},
 };
 use hartwright_hart::{Access, NEAR_PAGES, layout};
-use hartwright_ir::{Arg, Fmt, Mem};
+use hartwright_ir::{Amo, Arg, Fmt, Mem};
 use hartwright_mem::PAGE;
 
 /// What a look at the TLB is to bring near, in one number: access size, place, and whether it is a store.
@@ -25,6 +25,11 @@ pub(crate) fn parts(what: u32) -> (Access, u64, usize) {
 /// The bits of an address that the tag of its page has, and those that tell a misaligned access of `size` bytes.
 pub(crate) fn tag_mask(size: u64) -> i32 {
     -(PAGE as i32) | (size as i32 - 1)
+}
+
+/// A part of what `lr` reserved, by its offset.
+fn reserved(part: usize) -> Rm {
+    hart_at(layout::RESERVATION + part)
 }
 
 /// An access, found: its operand, a temporary that may be used up, and its place.
@@ -135,6 +140,81 @@ impl Emitter {
         let from = self.asm.jcc(Cc::Ne);
         let leave = self.leaving(self.next, Why::Wrote, 0);
         self.cold.push(Cold::Wrote { from, version: temp, leave });
+    }
+
+    /// Finds the host's place of a word, its address in the temporary. If it is to be written and instructions were
+    /// decoded out of its page, all is left to the interpreter.
+    fn find_word(&mut self, store: bool, size: u8, base: Arg, kept: u8) -> (Found, u8) {
+        let found = self.find(store, size, base, 0);
+        self.asm.lea(true, found.temp, found.rm);
+        // The address as the guest has it is not needed any more.
+        self.busy = 1 << found.temp | if kept <= RDX { 1 << kept } else { 0 };
+        let other = self.temp();
+        if store {
+            let version = layout::NEAR[1] + layout::VERSIONS + 8 * found.slot as usize;
+            self.asm.mov(other, hart_at(version));
+            self.asm.op8_imm8(0xf6, 0, Rm::Mem(other, 0), 1);
+            let from = self.asm.jcc(Cc::Ne);
+            self.step_from(from);
+        }
+        (Found { rm: Rm::Mem(found.temp, 0), ..found }, other)
+    }
+
+    /// As [`Op::Amo`](hartwright_ir::Op::Amo), while nobody else changes the word.
+    pub(crate) fn amo(&mut self, f: Amo, size: u8, base: Arg, v: Arg, home: u8) -> Option<Loc> {
+        let op = match f {
+            Amo::Swap => 0x89,
+            Amo::Add => 0x01,
+            Amo::Or => 0x09,
+            Amo::And => 0x21,
+            Amo::Xor => 0x31,
+            Amo::Min | Amo::Max | Amo::Minu | Amo::Maxu => return None,
+        };
+        let r = self.reg(v);
+        let (found, old) = self.find_word(true, size, base, r);
+        self.asm.op(true, if size == 8 { 0x8b } else { 0x63 }, old, found.rm);
+        self.asm.op(size == 8, op, r, found.rm);
+        let d = if home == NONE { old } else { home };
+        self.asm.mov(d, Rm::Reg(old));
+        Some(Loc::Gpr(d))
+    }
+
+    /// As [`Op::LoadReserved`](hartwright_ir::Op::LoadReserved).
+    pub(crate) fn load_reserved(&mut self, size: u8, base: Arg) -> Option<Loc> {
+        let (found, value) = self.find_word(false, size, base, NONE);
+        self.asm.op(size == 8, 0x8b, value, found.rm);
+        self.asm.store(reserved(16), value);
+        if size == 4 {
+            self.asm.op(true, 0x63, value, Rm::Reg(value));
+        }
+        self.asm.alu(true, Alu::Sub, found.temp, Rm::Here(self.data.ram));
+        self.asm.store(reserved(0), found.temp);
+        self.asm.op_imm32(true, 0xc7, 0, reserved(8), size.into());
+        Some(Loc::Gpr(value))
+    }
+
+    /// As [`Op::StoreConditional`](hartwright_ir::Op::StoreConditional), while nobody else changes the word.
+    pub(crate) fn store_conditional(&mut self, size: u8, base: Arg, v: Arg) -> Option<Loc> {
+        let r = self.reg(v);
+        let (found, failed) = self.find_word(true, size, base, r);
+        let a = &mut self.asm;
+        a.mov(failed, Rm::Reg(found.temp));
+        a.alu(true, Alu::Sub, failed, Rm::Here(self.data.ram));
+        a.alu(true, Alu::Xor, failed, reserved(0));
+        let elsewhere = a.jcc(Cc::Ne);
+        a.mov(failed, reserved(8));
+        a.alu_imm(true, Alu::Xor, Rm::Reg(failed), size.into());
+        let another = a.jcc(Cc::Ne);
+        a.op(size == 8, 0x8b, failed, found.rm);
+        a.alu(true, Alu::Xor, failed, reserved(16));
+        let changed = a.jcc(Cc::Ne);
+        a.store_sized(size, found.rm, r);
+        [elsewhere, another, changed].into_iter().for_each(|from| a.patch(from, a.at()));
+        a.op_imm32(true, 0xc7, 0, reserved(8), 0);
+        a.op(true, 0x85, failed, Rm::Reg(failed));
+        a.setcc(Cc::Ne, failed);
+        a.op0f_byte(false, 0xb6, failed, Rm::Reg(failed));
+        Some(Loc::Gpr(failed))
     }
 
     pub(crate) fn load_float(&mut self, fmt: Fmt, base: Arg, offset: i32, home: u8) -> Option<Loc> {
