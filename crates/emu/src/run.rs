@@ -33,6 +33,8 @@ use crate::{
 /// The whole program, but for its arguments. An option of `defaults` is as if it stood first.
 pub fn main_with(defaults: &[&str], words: impl IntoIterator<Item = OsString>) -> ExitCode {
     Inherited::note();
+    // While there is one thread the host need not wait for others.
+    hartwright_mem::sees_stores();
     let mut words = words.into_iter();
     let argv0 = words.next().map(|word| word.to_string_lossy().into_owned());
     let program = Program::new(argv0.as_deref());

@@ -12,7 +12,7 @@ use crate::{
 use hartwright_hart::{Cause, Hart, Trap};
 use hartwright_ir::Width;
 use hartwright_isa::{Decoded, Decoder, Handlers, Meaning, handler};
-use hartwright_mem::PAGE;
+use hartwright_mem::{PAGE, sees_stores};
 use std::{
     cell::Cell,
     collections::{BTreeSet, HashMap},
@@ -66,6 +66,8 @@ pub(crate) struct Block<'c, W> {
     versions: [u32; 2],
     /// The number of the last `fence.i` it was checked after.
     fenced: u64,
+    /// Whether one of its instructions uses floating point.
+    floats: bool,
     pub(crate) translated: Translated,
 }
 
@@ -181,6 +183,15 @@ impl<'c, W: Width> Cache<'c, W> {
         if self.triggers != hart.breaks_changed() {
             self.triggers = hart.breaks_changed();
             self.clear();
+        }
+    }
+
+    /// Has `hart` see instructions that were stored (`fence.i`). It looks whether any were whenever code is left, as
+    /// it was for this; only where a host may hide a store for a moment, every block is checked.
+    pub(crate) fn refetch(&mut self, hart: &Hart<W>) {
+        if !sees_stores() {
+            self.fence();
+            hart.forget_fetches();
         }
     }
 
@@ -304,12 +315,14 @@ impl<'c, W: Width> Cache<'c, W> {
         let versions = [first_version, end.1];
         let next = steps.last().map_or(pc, |step| step.decoded.next());
         let translated = Translated::default();
+        let floats = steps.iter().any(|step| !step.decoded.is_unknown() && step.decoded.uses_float());
         Ok(Block {
             steps: steps.into(),
             next,
             places: [at, end.0],
             versions,
             fenced: self.fences,
+            floats,
             translated,
         })
     }
@@ -357,7 +370,6 @@ impl<W: Width> Block<'_, W> {
     fn refused_float(&self, hart: &Hart<W>) -> bool {
         let float_on = hart.float_on();
         self.steps.last().is_some_and(|step| step.decoded.is_unknown()) && float_on
-            || !float_on
-                && self.steps.iter().any(|step| !step.decoded.is_unknown() && step.decoded.uses_float())
+            || !float_on && self.floats
     }
 }

@@ -154,8 +154,7 @@ impl<W: Width> Core<W> {
     #[inline(always)]
     pub(crate) fn refetched(&self, cache: &mut Cache<'_, W>, ended: Ended) -> Ended {
         if ended == Ended::Refetch {
-            cache.fence();
-            self.hart.forget_fetches();
+            cache.refetch(&self.hart);
         }
         ended
     }

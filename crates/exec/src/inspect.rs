@@ -217,8 +217,7 @@ impl<W: Width> Inspect for AtRest<'_, '_, W> {
         }
     }
     fn refetch(&mut self) {
-        self.cache.fence();
-        self.core.hart.forget_fetches();
+        self.cache.refetch(&self.core.hart);
     }
     fn set_timer(&mut self, mtime: u64) {
         self.core.hart.set_timer(mtime);

@@ -77,7 +77,7 @@ pub(crate) struct Data {
 }
 
 /// Entries of a table of jumps.
-pub(crate) const JUMPS: usize = 1024;
+pub(crate) const JUMPS: usize = 4096;
 /// How many modes there are: see [`Hart::rules`](hartwright_hart::Hart::rules).
 pub(crate) const MODES: usize = 8;
 /// An address that no instruction has.

@@ -6,8 +6,13 @@
 
 use portable_atomic::AtomicU128;
 use rustix::mm::{MapFlags, ProtFlags, mmap};
+#[cfg(target_os = "linux")]
+use rustix::thread::{MembarrierCommand, membarrier};
 use std::fs::File;
-use std::sync::atomic::{AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering, fence};
+use std::sync::{
+    OnceLock,
+    atomic::{AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering, fence},
+};
 use vm_memory::MmapRegion;
 
 /// Bytes in a page.
@@ -275,19 +280,25 @@ impl Ram {
     }
 }
 
+/// Whether [`see_stores`] works: Linux has it. Asked before there are threads, it costs nothing.
+pub fn sees_stores() -> bool {
+    static REGISTERED: OnceLock<bool> = OnceLock::new();
+    *REGISTERED.get_or_init(|| {
+        #[cfg(target_os = "linux")]
+        return membarrier(MembarrierCommand::RegisterPrivateExpedited).is_ok();
+        #[cfg(not(target_os = "linux"))]
+        false
+    })
+}
+
 /// Waits until every thread's earlier stores can be seen. Whoever stores looks afterwards whether the page has code, and
 /// the host may do that look first: a store that is seen by nobody yet would be taken for none.
+///
+/// A host without this leaves a moment in which a hart does not see what another just wrote; there the guest's `fence.i`
+/// has to look at the bytes again.
 fn see_stores() {
     #[cfg(target_os = "linux")]
-    {
-        use rustix::thread::{MembarrierCommand, membarrier};
-        use std::sync::Once;
-        static REGISTERED: Once = Once::new();
-        // A kernel without this call leaves a moment in which a hart does not see what another just wrote; the guest's
-        // `fence.i` looks at the bytes again.
-        REGISTERED.call_once(|| {
-            let _ = membarrier(MembarrierCommand::RegisterPrivateExpedited);
-        });
+    if sees_stores() {
         let _ = membarrier(MembarrierCommand::PrivateExpedited);
     }
 }
