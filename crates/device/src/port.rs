@@ -35,6 +35,8 @@ struct State {
     /// A feed was cut short: the backend waits for room.
     backend_waits: bool,
     gone: bool,
+    /// How often the other end has gone.
+    partings: u64,
     /// Output is wanted although the other end has gone.
     kept: bool,
     outward: Outward,
@@ -135,6 +137,13 @@ impl CharPort {
         !self.lock().gone
     }
 
+    /// Who is at the other end, if anybody is: who comes after another has gone has another number, also if nobody
+    /// looked between.
+    pub fn visitor(&self) -> Option<u64> {
+        let state = self.lock();
+        (!state.gone).then_some(state.partings)
+    }
+
     /// Begins or ends a break towards the host.
     pub fn set_break(&self, brk: bool) {
         self.lock().outward.brk = brk;
@@ -231,6 +240,7 @@ impl CharPort {
         let mut state = self.lock();
         let changed = state.gone == connected;
         state.gone = !connected;
+        state.partings += u64::from(changed && !connected);
         if state.is_deaf() {
             state.output.clear();
             state.device_waits = false;

@@ -23,8 +23,8 @@ struct Console {
     session: Session,
     editor: Editor,
     banner: String,
-    /// Whether somebody was there when last looked.
-    present: bool,
+    /// Who was there when last looked.
+    present: Option<u64>,
 }
 
 impl Console {
@@ -32,29 +32,38 @@ impl Console {
         let mail = Arc::new(Mailbox::default());
         port.attach(mail.clone(), 0);
         let session = Session::new(control);
-        Console { port, mail, session, editor: Editor::default(), banner, present: false }
+        Console { port, mail, session, editor: Editor::default(), banner, present: None }
     }
 
     fn serve(mut self) {
         loop {
             self.mail.wait();
-            self.greet();
-            while let Some(byte) = self.port.read() {
-                self.key(byte);
-            }
+            // Who waits for room takes the port's call for that, whatever it was: so until there is nothing.
+            while self.greet() || self.hear() {}
         }
     }
 
-    /// Says who we are to who comes the first time, and asks again who comes back (behind a mux).
-    fn greet(&mut self) {
-        let came = self.port.connected() && !self.present;
-        self.present = self.port.connected();
-        if came {
+    /// Says who we are to who comes the first time, and asks again who comes back (behind a mux). Says whether somebody
+    /// came or went.
+    fn greet(&mut self) -> bool {
+        let visitor = self.port.visitor();
+        let changed = std::mem::replace(&mut self.present, visitor) != visitor;
+        if changed && visitor.is_some() {
             let banner = std::mem::take(&mut self.banner);
             let banner = if banner.is_empty() { banner } else { banner + "\n" };
             let prompt = self.editor.prompt();
             self.write(&(banner + &prompt));
         }
+        changed
+    }
+
+    /// Takes a key; says whether there was one.
+    fn hear(&mut self) -> bool {
+        let Some(byte) = self.port.read() else { return false };
+        // Whose it is may have come just now.
+        self.greet();
+        self.key(byte);
+        true
     }
 
     fn key(&mut self, byte: u8) {

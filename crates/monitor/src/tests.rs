@@ -294,6 +294,28 @@ fn a_reader_who_does_not_read_holds_up_only_the_monitor() {
     });
 }
 
+#[test]
+fn who_comes_before_it_is_noticed_that_the_last_has_gone_is_greeted_too() {
+    let (control, _) = machine(PROGRAM);
+    let port = CharPort::default();
+    port.connect(Arc::new(|| ()));
+    start(port.clone(), control, "").unwrap();
+    // With an answer that nobody reads, the monitor looks at nothing else.
+    let lines = b"x/60000xb 0x80000000\r";
+    assert_eq!(port.feed(lines), lines.len());
+    until(|| port.pending_output() >= 64 << 10);
+    port.set_connected(false);
+    port.set_connected(true);
+    let mut end = Vec::new();
+    until(|| {
+        let mut piece = [0; 4096];
+        let n = port.peek_output(&mut piece);
+        port.consume_output(n);
+        end.extend_from_slice(&piece[..n]);
+        end.ends_with(b"\r\n(qemu) (qemu) ")
+    });
+}
+
 /// Pseudo-random bytes, always the same.
 fn noise(seed: u64) -> impl Iterator<Item = u8> {
     std::iter::successors(Some(seed | 1), |x| {
