@@ -98,7 +98,7 @@ impl<W: Width> Core<W> {
                 blocks.push(block);
             }
             let ended = self.run_some(cache, left as usize, trace);
-            if !matches!(ended, Ended::Running | Ended::Refetch) {
+            if !matches!(ended, Ended::Running | Ended::Spinning | Ended::Refetch) {
                 return (blocks, Err(ended));
             }
         }

@@ -24,6 +24,8 @@ pub enum Stop {
     Next,
     /// It waits for an interrupt (`wfi`).
     Wait,
+    /// It spins until another hart, or a device, has done something (`pause`).
+    Spin,
     /// It wrote over the instructions that follow, or asked for them to be fetched anew.
     Refetch,
 }
@@ -62,6 +64,8 @@ pub(crate) enum Ended {
     Refetch,
     /// The hart waits for an interrupt.
     Waiting,
+    /// The next one may follow, but others should come first.
+    Spinning,
     /// S-mode calls its environment; the program counter is at the `ecall`.
     Called,
     /// A program calls the host; the program counter is at the `ebreak`.
@@ -205,6 +209,7 @@ impl<W: Width> Core<W> {
             None | Some(Stop::Jump | Stop::Next) => Ended::Running,
             Some(Stop::Trap | Stop::Break) => self.raised(trace),
             Some(Stop::Wait) => Ended::Waiting,
+            Some(Stop::Spin) => Ended::Spinning,
             Some(Stop::Refetch) => Ended::Refetch,
         }
     }
@@ -215,7 +220,7 @@ impl<W: Width> Core<W> {
         let hart = &self.hart;
         match stop {
             Stop::Jump => hart.retire(rest.wrapping_neg()),
-            Stop::Next | Stop::Wait | Stop::Refetch => {
+            Stop::Next | Stop::Wait | Stop::Spin | Stop::Refetch => {
                 hart.retire(rest.wrapping_neg());
                 hart.set_pc(d.next());
             }

@@ -380,10 +380,7 @@ impl<W: Width> Reader for Now<'_, W> {
                 Err(self.illegal())
             }
             System::Wfi => Err(Stop::Wait),
-            System::WrsNto | System::WrsSto | System::Pause => {
-                std::thread::yield_now();
-                Ok(())
-            }
+            System::WrsNto | System::WrsSto | System::Pause => Err(Stop::Spin),
             System::Fence { store_load } => {
                 fence(if store_load { Ordering::SeqCst } else { Ordering::AcqRel });
                 Ok(())

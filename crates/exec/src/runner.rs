@@ -12,7 +12,9 @@ use crate::{
 };
 use hartwright_ir::Width;
 use std::{
+    mem,
     sync::{Arc, mpsc::Receiver},
+    thread,
     time::Duration,
 };
 
@@ -39,6 +41,8 @@ pub(crate) struct Runner<'r, 'c, W> {
     pub(crate) around: &'r Around,
     pub(crate) running: bool,
     waits: Waits,
+    /// It found that it spins: whoever runs it lets others on.
+    pub(crate) spins: bool,
 }
 
 /// How the blocks of a hart that may run now are to be run.
@@ -59,7 +63,7 @@ impl<'r, 'c, W: Width> Runner<'r, 'c, W> {
     pub(crate) fn new(core: &'c Core<W>, around: &'r Around) -> Self {
         around.trace.observe(&core.hart);
         let cache = Cache::new(&core.hart, around.engine, around.alone);
-        let mut runner = Runner { core, cache, around, running: false, waits: Waits::Nothing };
+        let mut runner = Runner { core, cache, around, running: false, waits: Waits::Nothing, spins: false };
         runner.at_rest().begin();
         runner
     }
@@ -159,6 +163,9 @@ impl<'r, 'c, W: Width> Runner<'r, 'c, W> {
                 self.core.run_block(&mut self.cache, &self.around.trace)
             };
             if !self.goes_on(ended, manner) {
+                if mem::take(&mut self.spins) {
+                    thread::yield_now();
+                }
                 return;
             }
         }
@@ -204,6 +211,10 @@ impl<'r, 'c, W: Width> Runner<'r, 'c, W> {
         }
         if ended == Ended::Differs {
             self.stop(Reason::Differs);
+            return false;
+        }
+        if ended == Ended::Spinning {
+            self.spins = true;
             return false;
         }
         let hart = &self.core.hart;

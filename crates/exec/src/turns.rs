@@ -13,7 +13,9 @@ use hartwright_hart::Bell;
 use hartwright_ir::Width;
 use hartwright_wire::Clock;
 use std::{
+    mem,
     sync::{Arc, mpsc::Receiver},
+    thread,
     time::{Duration, Instant},
 };
 
@@ -84,12 +86,13 @@ pub(crate) fn live<W: Width>(
                 return;
             }
         }
-        let mut idle = true;
-        for runner in runners.iter_mut().filter(|runner| runner.running) {
-            idle &= !turn(runner, &mut count);
-        }
-        if idle && runners.iter().any(|runner| runner.running) {
-            count.idle(&bell, || runners.iter().any(|runner| runner.core.hart.port().rung()));
+        let turns = runners.iter_mut().filter(|runner| runner.running).map(|runner| turn(runner, &mut count));
+        match turns.max() {
+            Some(Turn::None) if runners.iter().any(|runner| runner.running) => {
+                count.idle(&bell, || runners.iter().any(|runner| runner.core.hart.port().rung()));
+            }
+            Some(Turn::Spun) => thread::yield_now(),
+            _ => {}
         }
         count.keep_up();
     }
@@ -104,19 +107,33 @@ fn answer<W: Width>(runners: &mut [Runner<'_, '_, W>], (number, request): (usize
     }
 }
 
-/// Runs one hart for as long as it may go on, at most its turn; `false` if it may not run at all.
+/// What a hart did of its turn.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Turn {
+    /// Nothing: it may not run.
+    None,
+    /// It found that it waits for another, or for a device, and left it to them.
+    Spun,
+    /// It ran.
+    Ran,
+}
+
+/// Runs one hart for as long as it may go on, at most its turn.
 ///
 /// A ring does not end a turn: some come from outside, at any time, and whose turn it is must not follow from that.
-fn turn<W: Width>(runner: &mut Runner<'_, '_, W>, count: &mut Count) -> bool {
+fn turn<W: Width>(runner: &mut Runner<'_, '_, W>, count: &mut Count) -> Turn {
     let end = count.done.saturating_add(TURN);
-    let mut ran = false;
+    let mut did = Turn::None;
     while runner.running && count.done < end {
         runner.core.hart.port().heed();
         let Some(manner) = runner.ready() else { break };
-        ran = true;
+        did = Turn::Ran;
         while count.done < end && step(runner, manner, count, end) {}
+        if mem::take(&mut runner.spins) {
+            return Turn::Spun;
+        }
     }
-    ran
+    did
 }
 
 /// Runs a block, or an instruction where a block would be too long; whether another may follow before a look at what

@@ -146,6 +146,29 @@ fn harts_in_turn_all_get_on() {
 }
 
 #[test]
+fn a_hart_that_spins_leaves_its_turn_to_the_others() {
+    const PAUSE: u32 = 0x0100_000f;
+    const WRS_STO: u32 = 0x01d0_0073;
+    for hint in [PAUSE, WRS_STO] {
+        let machine = Machine::counted(2, Shift::Fixed(0), true);
+        // The first counts how often it looks until the second has something for it,
+        let mut first = vec![op("addi", 10, 10, 0, 1), hint, op("lw", 28, 5, 0, 0), op("beq", 0, 28, 0, -12)];
+        first.extend(finish());
+        // which that has after 200,000 instructions, a dozen turns.
+        let mut second = li(6, 100_000);
+        second.extend([op("addi", 6, 6, 0, -1), op("bne", 0, 6, 0, -4), op("sd", 0, 5, 5, 0)]);
+        second.push(op("jal", 0, 0, 0, 0));
+        let mut words = li(5, MEETING);
+        words.extend([csrr(7, csr::MHARTID), op("bne", 0, 7, 0, 4 + 4 * first.len() as i64)]);
+        words.extend([first, second].concat());
+        machine.put(RAM, &words);
+        machine.run();
+        let looks = machine.x(10);
+        assert!((2..20).contains(&looks), "{looks}");
+    }
+}
+
+#[test]
 fn two_runs_of_several_harts_are_alike_to_the_instruction() {
     let run = || {
         let machine = Machine::counted(4, Shift::Fixed(2), false);
