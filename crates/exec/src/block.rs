@@ -152,7 +152,6 @@ impl<'c, W: Width> Cache<'c, W> {
 
     /// The translator, if there is one, the blocks by their numbers, and why an instruction that code called was not
     /// followed by the next.
-    #[expect(clippy::type_complexity, reason = "they are three fields of this")]
     pub(crate) fn parts(
         &mut self,
     ) -> (Option<&mut Translator<'c>>, &mut [Block<'c, W>], &Cell<Option<Stop>>) {
