@@ -52,6 +52,7 @@ pub struct Asked {
     pub(crate) stopped: bool,
     pub(crate) gdb: Option<Said<String>>,
     pub(crate) no_reboot: bool,
+    pub(crate) perf_map: bool,
     pub(crate) no_shutdown: bool,
     pub(crate) name: Option<String>,
     pub(crate) process_name: Option<String>,

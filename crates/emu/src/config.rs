@@ -69,6 +69,8 @@ pub struct Config {
     pub stopped: bool,
     /// `-no-reboot`.
     pub no_reboot: bool,
+    /// `-perfmap`.
+    pub perf_map: bool,
     /// `-no-shutdown`.
     pub no_shutdown: bool,
     /// `-name`.
@@ -425,6 +427,7 @@ pub fn resolve(program: &Program, asked: Asked) -> Result<Config, Outcome> {
         },
         stopped: asked.stopped,
         no_reboot: asked.no_reboot,
+        perf_map: asked.perf_map,
         no_shutdown: asked.no_shutdown,
         name: asked.name,
         process_name: asked.process_name,

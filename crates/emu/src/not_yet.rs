@@ -38,7 +38,6 @@ pub(crate) const OPTIONS: &[(&str, bool)] = &[
     ("only-migratable", false),
     ("option-rom", true),
     ("overcommit", true),
-    ("perfmap", false),
     ("plugin", true),
     ("portrait", false),
     ("preconfig", false),

@@ -54,6 +54,13 @@ pub(crate) fn begin(
     }
     trace.set_mask(harts);
     log::enable(devices);
+    if config.perf_map {
+        let path = format!("/tmp/perf-{}.map", std::process::id());
+        let file = File::create(&path)
+            .map_err(|why| Outcome::Fail(Failure::of("-perfmap", format!("{path}: {}", reason(&why)))))?;
+        let map: Writer = Arc::new(Mutex::new(Box::new(file)));
+        trace.set_map(move |line| write(&map, line));
+    }
     events(config, assembled, log_file.clone())?;
     Ok((trace, log_file))
 }

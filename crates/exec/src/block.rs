@@ -12,6 +12,7 @@ use crate::{
 use hartwright_hart::{Cause, Hart, Trap};
 use hartwright_ir::Width;
 use hartwright_isa::{Decoded, Decoder, Handlers, Meaning, handler};
+use hartwright_jit::Code;
 use hartwright_mem::{PAGE, sees_stores};
 use std::{
     cell::Cell,
@@ -166,6 +167,11 @@ impl<'c, W: Width> Cache<'c, W> {
     /// Block `id`, as text.
     pub(crate) fn told(&self, hart: &Hart<W>, id: u32) -> String {
         self.blocks[id as usize].told(hart, self.translator.as_ref())
+    }
+
+    /// What code there is, if blocks become code.
+    pub(crate) fn code(&self) -> Option<Code> {
+        self.translator.as_ref().map(Translator::code_told)
     }
 
     /// Limits blocks to one instruction, or lets them be long.

@@ -4,6 +4,7 @@ use crate::{block::Cache, core::Core, environment::Environment, semihost::Semiho
 use hartwright_hart::Privilege;
 use hartwright_ir::Width;
 use hartwright_isa::{Decoded, cpu::CpuModel};
+use hartwright_jit::Code;
 use hartwright_mem::AddressSpace;
 
 /// Where a hart stops.
@@ -51,6 +52,8 @@ pub trait Inspect {
     fn instret(&self) -> u64;
     /// The instruction of these bits at `pc`, if the hart knows it.
     fn decode(&self, raw: u32, pc: u64) -> Option<Decoded>;
+    /// What translated code there is; `None` if the interpreter does everything.
+    fn code(&self) -> Option<Code>;
     /// All registers as text, as `info registers` shows them.
     fn registers(&self) -> String;
     /// Replaces all breakpoints and watchpoints.
@@ -189,6 +192,9 @@ impl<W: Width> Inspect for AtRest<'_, '_, W> {
     }
     fn decode(&self, raw: u32, pc: u64) -> Option<Decoded> {
         self.cache.decoder().decode(raw, pc)
+    }
+    fn code(&self) -> Option<Code> {
+        self.cache.code()
     }
     fn registers(&self) -> String {
         trace::registers(&self.core.hart)

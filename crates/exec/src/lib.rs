@@ -24,6 +24,7 @@ mod turns;
 pub use core::{Core, Hosted, Stop};
 pub use environment::Environment;
 pub use harts::{Event, Harts, Reason, Setup};
+pub use hartwright_jit::Code;
 pub use inspect::{Breakpoints, Inspect};
 pub use semihost::Semihost;
 pub use task::{Exit, Task};

@@ -8,7 +8,7 @@ use std::{
     fmt::Write,
     ops::RangeInclusive,
     sync::{
-        Arc, Mutex, PoisonError, RwLock,
+        Arc, Mutex, OnceLock, PoisonError, RwLock,
         atomic::{AtomicU32, Ordering},
     },
 };
@@ -50,6 +50,8 @@ struct Shared {
     mask: AtomicU32,
     writer: Mutex<Option<Arc<Writer>>>,
     symbols: Mutex<Option<Arc<Symbols>>>,
+    /// Where translated code is named.
+    map: OnceLock<Box<Writer>>,
     /// Blocks whose instructions were shown.
     shown: Mutex<HashSet<u64>>,
     /// The code that is shown block by block; all of it if there is none.
@@ -75,6 +77,19 @@ impl Trace {
     /// Sets who writes the text.
     pub fn set_writer(&self, writer: impl Fn(&str) + Send + Sync + 'static) {
         *self.0.writer.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(writer));
+    }
+
+    /// Sets who hears of translated code: lines as perf reads them, an address of the host, bytes, and a name. The
+    /// first who is set stays.
+    pub fn set_map(&self, map: impl Fn(&str) + Send + Sync + 'static) {
+        let _ = self.0.map.set(Box::new(map));
+    }
+
+    /// Names the translated code of the block at `pc`.
+    pub(crate) fn map(&self, pc: u64, address: u64, size: usize) {
+        if let Some(map) = self.0.map.get() {
+            map(&format!("{address:x} {size:x} {}\n", self.symbol(pc).trim_end()));
+        }
     }
 
     /// Sets who names addresses.

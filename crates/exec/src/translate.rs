@@ -14,7 +14,7 @@ use crate::{
 use hartwright_hart::Hart;
 use hartwright_ir::{Block as Operations, Builder, End, Width};
 use hartwright_isa::{Decoded, Ext, Handlers, Meaning, csr, handler};
-use hartwright_jit::{Entry, Exit, Instructions, Jit, Link};
+use hartwright_jit::{Code, Entry, Exit, Instructions, Jit, Link};
 use std::{any::Any, cell::Cell, fmt::Write};
 
 /// How instructions are run.
@@ -105,6 +105,14 @@ impl<'c> Translator<'c> {
         })
     }
 
+    /// What there is.
+    pub(crate) fn code_told(&self) -> Code {
+        match &self.jit {
+            LazyJit::Here(jit) => jit.told_in_numbers(),
+            LazyJit::Later(..) | LazyJit::Never => Code::default(),
+        }
+    }
+
     /// Forgets all code.
     pub(crate) fn clear(&mut self) {
         if let LazyJit::Here(jit) = &mut self.jit {
@@ -171,6 +179,7 @@ impl<'c> Translator<'c> {
             jit.translate(&mut meaning, id, pc, hart.rules())
         })?;
         block.translated.code = Some((hart.rules() & 7, entry));
+        trace.map(pc, jit.address(entry), entry.size());
         if trace.has(Tracing::OP) {
             trace.write(&format!("OP:\n{meaning}\n"));
         }

@@ -3,11 +3,12 @@
 //! A tag has the number of the address space that it was made in, so that switching between spaces (`satp`, with
 //! ASIDs or without) loses nothing, and forgetting a space is to give it another number.
 
+use bytemuck::Zeroable;
 use hartwright_mem::{Access, PAGE, PAGE_SHIFT};
 use std::cell::{Cell, RefCell};
 
 /// Pages at hand for each view and kind of access.
-const PAGES: usize = 1 << 13;
+const PAGES: usize = 1 << 14;
 const VIEWS: usize = 4;
 const KINDS: usize = 3;
 const SLOTS: usize = KINDS * VIEWS * PAGES;
@@ -35,7 +36,7 @@ pub(crate) enum View {
 }
 
 /// One page that may be accessed in one way.
-#[derive(Default)]
+#[derive(Zeroable)]
 #[repr(C)]
 pub(crate) struct Slot {
     /// Its virtual address, and its space's number.
@@ -79,7 +80,8 @@ const NOTHING: (u64, u64) = (u64::MAX, 0);
 impl Default for Tlb {
     fn default() -> Self {
         let tlb = Tlb {
-            slots: boxed(),
+            // The host gives memory to what is used.
+            slots: bytemuck::zeroed_box(),
             spaces: RefCell::default(),
             number: Cell::new(0),
             next_number: Cell::new(1),
@@ -88,18 +90,12 @@ impl Default for Tlb {
             last_epoch: Cell::new(0),
             supervisor_is_local: Cell::new(false),
             large: [Cell::new(NOTHING), Cell::new(NOTHING)],
-            fetched: boxed(),
+            fetched: bytemuck::zeroed_box(),
             fetched_count: Cell::new(0),
         };
         tlb.enter(0);
         tlb
     }
-}
-
-/// An array too large to be made on the stack.
-fn boxed<T: Default, const N: usize>() -> Box<[T; N]> {
-    let all: Vec<T> = std::iter::repeat_with(T::default).take(N).collect();
-    all.try_into().unwrap_or_else(|_| unreachable!("it has as many as were asked for"))
 }
 
 #[inline(always)]

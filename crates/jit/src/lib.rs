@@ -45,6 +45,19 @@ pub trait Instructions {
     fn call(&self, block: u32, number: u32) -> bool;
 }
 
+/// How much code there is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Code {
+    /// Bytes, and how many there may be.
+    pub used: usize,
+    /// See `used`.
+    pub room: usize,
+    /// Blocks that it is of.
+    pub blocks: usize,
+    /// How often all of it was forgotten.
+    pub cleared: u64,
+}
+
 /// How code was left. Program counter and instruction count are the hart's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
@@ -85,6 +98,8 @@ pub struct Jit<'c> {
     /// Where the first block begins, and the next.
     first: usize,
     next: usize,
+    /// How many there are.
+    blocks: usize,
     generation: u64,
     /// Modes whose table of jumps has something, as a set.
     used: u8,
@@ -155,7 +170,7 @@ impl<'c> Jit<'c> {
         emitter.write_doors(Behind { bring: bring as *const () as u64, call: call as *const () as u64 });
         region.write(0, &emitter.asm.code);
         let first = emitter.asm.at();
-        Some(Jit { hart, region, emitter, first, next: first, generation: 0, used: 0, ready: 0 })
+        Some(Jit { hart, region, emitter, first, next: first, blocks: 0, generation: 0, used: 0, ready: 0 })
     }
 
     /// Translates `block`, which begins at `pc` and runs under `rules`; `None` if there is no room. Instructions that
@@ -173,6 +188,7 @@ impl<'c> Jit<'c> {
         let at = self.emitter.block(block, id, pc, mode(rules), self.next);
         self.region.write(at, &self.emitter.asm.code);
         self.next = self.emitter.asm.at();
+        self.blocks += 1;
         Some(Entry { at, float: has_float(mode(rules)), size: self.next - at, generation: self.generation })
     }
 
@@ -215,9 +231,14 @@ impl<'c> Jit<'c> {
         text
     }
 
-    /// What there is, in bytes: code, and room for it.
-    pub fn room(&self) -> (usize, usize) {
-        (self.next, self.region.code_size())
+    /// What there is.
+    pub fn told_in_numbers(&self) -> Code {
+        Code { used: self.next, room: self.region.code_size(), blocks: self.blocks, cleared: self.generation }
+    }
+
+    /// Where the host has the code.
+    pub fn address(&self, entry: Entry) -> u64 {
+        self.region.address(entry.at)
     }
 
     /// Whether it still knows the code.
@@ -227,7 +248,7 @@ impl<'c> Jit<'c> {
 
     /// Forgets all code.
     pub fn clear(&mut self) {
-        self.next = self.first;
+        (self.next, self.blocks) = (self.first, 0);
         self.generation += 1;
         self.emitter.sites.clear();
         self.forget_jumps();

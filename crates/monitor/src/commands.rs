@@ -46,6 +46,7 @@ pub(crate) const INFO_ROWS: &[Command] = &[
     row(&["block"], &[], "", "show info of one block device or all block devices", crate::info::block),
     row(&["chardev"], &[], "", "show the character devices", crate::chardev::info),
     row(&["cpus"], &[], "", "show infos for each CPU", crate::info::cpus),
+    row(&["jit"], &[], "", "show dynamic compiler info", crate::info::jit),
     row(&["mtree"], &[Flag('f')], "[-f]", "show memory tree (-f: dump flat view for address spaces)", crate::info::mtree),
     row(&["name"], &[], "", "show the current VM name", crate::info::name),
     row(&["qom-tree"], &[OptionalWord], "[path]", "show QOM composition tree", crate::info::qom_tree),

@@ -2,6 +2,7 @@
 
 use crate::{Args, Command, Failed, Session, commands::INFO_ROWS};
 use hartwright_device::trace::{self, Pattern};
+use hartwright_exec::Code;
 use hartwright_mem::{Kind, Region};
 use hartwright_objects::{BASES, Node, Value};
 
@@ -42,6 +43,28 @@ pub(crate) fn cpus(session: &mut Session, _: &Args) -> Done {
         let mark = if hart == session.cpu { '*' } else { ' ' };
         session.say(format_args!("{mark} CPU #{hart}: thread_id={thread} model={model}"));
     }
+    Ok(())
+}
+
+/// In QEMU's words; what all harts have together.
+pub(crate) fn jit(session: &mut Session, _: &Args) -> Done {
+    let mut all = Code::default();
+    for hart in 0..session.control.harts.len() {
+        let Some(code) = session.hart(hart, |hart| hart.code())? else {
+            return Err(Failed::new("JIT information is only available with accel=tcg"));
+        };
+        all.used += code.used;
+        all.room += code.room;
+        all.blocks += code.blocks;
+        all.cleared += code.cleared;
+    }
+    let Code { used, room, blocks, cleared } = all;
+    session.say("Translation buffer state:");
+    session.say(format_args!("gen code size       {used}/{room}"));
+    session.say(format_args!("TB count            {blocks}"));
+    session.say(format_args!("TB avg host size    {} bytes", used / blocks.max(1)));
+    session.say("\nStatistics:");
+    session.say(format_args!("TB flush count      {cleared}"));
     Ok(())
 }
 

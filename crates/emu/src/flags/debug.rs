@@ -10,6 +10,16 @@ use crate::{Asked, LogItem, Outcome, asked::Argument, catalogue, config::LOG_ITE
 
 pub(super) const FLAGS: &[Flag] = &[
     Flag {
+        names: &["perfmap"],
+        brief: "name translated code for perf, in /tmp/perf-PID.map",
+        more: "perf report then says by the guest's address, or its symbol, how much of the time each block takes.",
+        parse: |asked, _| {
+            asked.perf_map = true;
+            Ok(())
+        },
+        ..FLAG
+    },
+    Flag {
         names: &["d"],
         form: "ITEM[,ITEM]...",
         brief: "write a log of these items to standard error, or to the file of -D",
