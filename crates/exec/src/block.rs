@@ -65,8 +65,8 @@ pub(crate) struct Block<'c, W> {
     places: [u64; 2],
     /// The versions of those pages.
     versions: [u32; 2],
-    /// The number of the last `fence.i` it was checked after.
-    fenced: u64,
+    /// The number of the last check of all blocks that it passed.
+    fenced: u32,
     /// Whether one of its instructions uses floating point.
     floats: bool,
     pub(crate) translated: Translated,
@@ -96,8 +96,8 @@ pub(crate) struct Cache<'c, W> {
     blocks: Vec<Block<'c, W>>,
     by_place: HashMap<(u64, u64), u32>,
     steps: usize,
-    /// How many `fence.i` there were.
-    fences: u64,
+    /// How often all blocks were to be checked.
+    fences: u32,
     /// Addresses at which no block may go on.
     pub(crate) breakpoints: BTreeSet<u64>,
     /// How often the hart's triggers had changed when the blocks were made.
@@ -258,10 +258,20 @@ impl<'c, W: Width> Cache<'c, W> {
         let block = self.decode(core, at, self.longest)?;
         self.steps += block.steps.len();
         let id = self.blocks.len() as u32;
-        // A stale block stays in its place in the list until all are forgotten; nothing finds it any more.
-        self.by_place.insert((pc, at), id);
-        self.blocks.push(block);
-        Ok(id)
+        match self.by_place.insert((pc, at), id) {
+            // No code speaks of the block that was here.
+            Some(stale) if !self.blocks[stale as usize].translated.has_been() => {
+                self.by_place.insert((pc, at), stale);
+                self.steps -= self.blocks[stale as usize].steps.len();
+                self.blocks[stale as usize] = block;
+                Ok(stale)
+            }
+            // Another stays in its place in the list until all are forgotten; nothing finds it any more.
+            _ => {
+                self.blocks.push(block);
+                Ok(id)
+            }
+        }
     }
 
     /// A block of the one instruction at the program counter, which is not kept.

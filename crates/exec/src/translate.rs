@@ -46,10 +46,17 @@ const ROUNDING_MODES: u8 = 4;
 pub(crate) struct Translated {
     /// How often it ran, until there is code.
     heat: u32,
-    /// Its code, and the rules it was made for.
-    code: Option<(u64, Entry)>,
+    /// Its code, and the low bits of the rules it was made for.
+    code: Option<(u8, Entry)>,
     /// The interpreter alone can do its first instruction.
     never: bool,
+}
+
+impl Translated {
+    /// Whether there is code, or was.
+    pub(crate) fn has_been(&self) -> bool {
+        self.code.is_some()
+    }
 }
 
 /// What translates, made for the first block that runs often: many harts of a machine never run one.
@@ -144,7 +151,7 @@ impl<'c> Translator<'c> {
         id: u32,
         trace: &Trace,
     ) -> Option<Entry> {
-        let rules = hart.rules() & 7;
+        let rules = (hart.rules() & 7) as u8;
         match block.translated.code {
             Some((made_for, entry))
                 if made_for == rules && matches!(&self.jit, LazyJit::Here(jit) if jit.has(entry)) =>
@@ -178,7 +185,7 @@ impl<'c> Translator<'c> {
             jit.clear();
             jit.translate(&mut meaning, id, pc, hart.rules())
         })?;
-        block.translated.code = Some((hart.rules() & 7, entry));
+        block.translated.code = Some(((hart.rules() & 7) as u8, entry));
         trace.map(pc, jit.address(entry), entry.size());
         if trace.has(Tracing::OP) {
             trace.write(&format!("OP:\n{meaning}\n"));

@@ -124,20 +124,25 @@ pub(crate) const fn of(fmt: Fmt) -> usize {
 }
 
 /// A place where code can be left.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Site {
     /// Where the guest goes on.
     pub(crate) pc: u64,
-    /// Instructions that were counted and not done.
-    pub(crate) credit: u32,
+    /// The jump that [`Why::Chain`] speaks of.
+    pub(crate) jump: u32,
     pub(crate) why: Why,
+    /// Instructions that were counted and not done: those of a block at most.
+    pub(crate) credit: u8,
 }
+
+/// There are hundreds of thousands of them.
+const _: () = assert!(size_of::<Site>() == 16);
 
 /// Why code is left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Why {
-    /// To a known address; the jump whose distance lies at this offset can be made to go there.
-    Chain(usize),
+    /// To a known address; the jump whose distance lies at the site's offset can be made to go there.
+    Chain,
     /// To a known address in another page.
     Far,
     /// To the address that the hart's program counter has.
@@ -170,6 +175,7 @@ pub(crate) struct Leave {
     stretch: usize,
     done: u32,
     why: Why,
+    jump: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -425,7 +431,7 @@ impl Emitter {
         self.stretches.push((self.asm.at() - 1, 0));
         if first {
             let from = self.asm.jcc(Cc::S);
-            let leave = Leave { pc: self.start, stretch: 0, done: 0, why: Why::Budget };
+            let leave = Leave { pc: self.start, stretch: 0, done: 0, why: Why::Budget, jump: 0 };
             self.cold.push(Cold::Leave { from, leave });
         }
     }
@@ -433,7 +439,7 @@ impl Emitter {
     /// Leaving at this point: `undone` of the instructions that began were not done.
     pub(crate) fn leaving(&self, pc: u64, why: Why, undone: u32) -> Leave {
         let stretch = self.stretches.len() - 1;
-        Leave { pc, stretch, done: self.stretches[stretch].1 - undone, why }
+        Leave { pc, stretch, done: self.stretches[stretch].1 - undone, why, jump: 0 }
     }
 
     /// The present instruction, which began, is the interpreter's if the jump at `from` is taken.
@@ -473,7 +479,7 @@ impl Emitter {
         if to == self.start {
             self.asm.patch(from, self.entry);
         } else if to / PAGE == self.start / PAGE {
-            let leave = self.leaving(to, Why::Chain(from), 0);
+            let leave = Leave { jump: from as u32, ..self.leaving(to, Why::Chain, 0) };
             self.cold.push(Cold::Leave { from, leave });
         } else {
             let leave = self.leaving(to, Why::Far, 0);
@@ -567,12 +573,8 @@ impl Emitter {
 
     fn leave(&mut self, leave: Leave) {
         let credit = self.stretches[leave.stretch].1 - leave.done;
-        let site = Site { pc: leave.pc, credit, why: leave.why };
-        if self
-            .sites
-            .last()
-            .is_none_or(|last| (last.pc, last.credit, last.why) != (site.pc, site.credit, site.why))
-        {
+        let site = Site { pc: leave.pc, jump: leave.jump, why: leave.why, credit: credit as u8 };
+        if self.sites.last() != Some(&site) {
             self.sites.push(site);
         }
         self.asm.imm(RCX, self.sites.len() as u64 - 1);

@@ -25,16 +25,20 @@ use region::Region;
 /// The code of a block, to be run by the [`Jit`] that made it until that forgets it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Entry {
-    at: usize,
+    at: u32,
+    size: u32,
+    generation: u32,
     float: bool,
-    size: usize,
-    generation: u64,
 }
 
 impl Entry {
     /// Bytes of code.
     pub fn size(self) -> usize {
-        self.size
+        self.size as usize
+    }
+
+    fn at(self) -> usize {
+        self.at as usize
     }
 }
 
@@ -76,7 +80,7 @@ pub enum Exit {
 pub struct Link {
     /// The jump whose distance lies there, or no one's.
     jump: Option<usize>,
-    generation: u64,
+    generation: u32,
 }
 
 /// An access that code made.
@@ -100,7 +104,7 @@ pub struct Jit<'c> {
     next: usize,
     /// How many there are.
     blocks: usize,
-    generation: u64,
+    generation: u32,
     /// Modes whose table of jumps has something, as a set.
     used: u8,
     /// Modes that have a table.
@@ -189,7 +193,9 @@ impl<'c> Jit<'c> {
         self.region.write(at, &self.emitter.asm.code);
         self.next = self.emitter.asm.at();
         self.blocks += 1;
-        Some(Entry { at, float: has_float(mode(rules)), size: self.next - at, generation: self.generation })
+        // The region has at most a gigabyte.
+        let (at, size) = (at as u32, (self.next - at) as u32);
+        Some(Entry { at, size, generation: self.generation, float: has_float(mode(rules)) })
     }
 
     /// Has all code that is made from now on keep [`records`](Self::records).
@@ -219,8 +225,8 @@ impl<'c> Jit<'c> {
         if !self.has(entry) {
             return String::new();
         }
-        let code = self.region.read(entry.at, entry.size);
-        let at = self.region.address(entry.at);
+        let code = self.region.read(entry.at(), entry.size());
+        let at = self.region.address(entry.at());
         let mut text = String::new();
         let mut names = GasFormatter::new();
         for insn in Decoder::with_ip(64, &code, at, DecoderOptions::NONE).iter() {
@@ -233,12 +239,17 @@ impl<'c> Jit<'c> {
 
     /// What there is.
     pub fn told_in_numbers(&self) -> Code {
-        Code { used: self.next, room: self.region.code_size(), blocks: self.blocks, cleared: self.generation }
+        Code {
+            used: self.next,
+            room: self.region.code_size(),
+            blocks: self.blocks,
+            cleared: self.generation.into(),
+        }
     }
 
     /// Where the host has the code.
     pub fn address(&self, entry: Entry) -> u64 {
-        self.region.address(entry.at)
+        self.region.address(entry.at())
     }
 
     /// Whether it still knows the code.
@@ -301,7 +312,7 @@ impl<'c> Jit<'c> {
         let Left { site, instructions: left } = unsafe {
             let enter: extern "C" fn(u64, *const u8, u64) -> Left =
                 std::mem::transmute(self.region.address(self.emitter.doors[usize::from(entry.float)].enter));
-            enter(self.region.address(entry.at), x16, instructions.into())
+            enter(self.region.address(entry.at()), x16, instructions.into())
         };
         // Where floating point is off, that is as it was set.
         accrue(hart, self.region.get(data.mxcsr));
@@ -316,7 +327,7 @@ impl<'c> Jit<'c> {
         }
         let link = |jump| Exit::Wants(Link { jump, generation: self.generation });
         match site.why {
-            Why::Chain(jump) => link(Some(jump)),
+            Why::Chain => link(Some(site.jump as usize)),
             Why::Far | Why::Indirect => link(None),
             Why::Step => Exit::Step,
             Why::Called => Exit::Called,
@@ -336,13 +347,13 @@ impl<'c> Jit<'c> {
         }
         match link.jump {
             Some(jump) if whole => {
-                self.region.write(jump, &x64::distance(jump, entry.at).to_le_bytes());
+                self.region.write(jump, &x64::distance(jump, entry.at()).to_le_bytes());
             }
             _ => {
                 let slot = self.emitter.data.jump(mode(rules), pc);
                 self.used |= 1 << mode(rules);
                 self.region.set(slot, pc);
-                self.region.set(slot + 8, self.region.address(entry.at));
+                self.region.set(slot + 8, self.region.address(entry.at()));
             }
         }
     }

@@ -6,9 +6,12 @@
 use rustix::{
     fs::{MemfdFlags, ftruncate, memfd_create},
     io,
-    mm::{MapFlags, ProtFlags, mmap, mmap_anonymous, munmap},
+    mm::{Advice, MapFlags, ProtFlags, madvise, mmap, mmap_anonymous, munmap},
 };
 use std::{ffi::c_void, ptr};
+
+/// So many bytes are written before the host may let go of what was written to.
+const LET_GO: usize = 1 << 20;
 
 /// Code, and data behind it.
 pub(crate) struct Region {
@@ -18,6 +21,8 @@ pub(crate) struct Region {
     code: *mut u8,
     code_size: usize,
     data_size: usize,
+    /// Bytes that were written since the pages they are in were last let go.
+    written: usize,
 }
 
 impl Region {
@@ -35,7 +40,9 @@ impl Region {
             let code = mmap(base, code_size, run, MapFlags::SHARED | MapFlags::FIXED, &file, 0)
                 .and_then(|_| mmap(ptr::null_mut(), code_size, write, MapFlags::SHARED, &file, 0));
             match code {
-                Ok(code) => Ok(Region { base: base.cast(), code: code.cast(), code_size, data_size }),
+                Ok(code) => {
+                    Ok(Region { base: base.cast(), code: code.cast(), code_size, data_size, written: 0 })
+                }
                 Err(why) => {
                     let _ = munmap(base, whole);
                     Err(why)
@@ -60,6 +67,13 @@ impl Region {
         assert!(fits, "whoever translates asks for room first");
         // SAFETY: it lies in the writable mapping, to which there are no references.
         unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), self.code.add(at), bytes.len()) }
+        self.written += bytes.len();
+        if self.written > LET_GO {
+            self.written = 0;
+            // Code stays where it is run; the host need not keep pages for the other place as well. If it does, no harm.
+            // SAFETY: the file behind the mapping keeps what was written.
+            let _ = unsafe { madvise(self.code.cast::<c_void>(), self.code_size, Advice::LinuxDontNeed) };
+        }
     }
 
     /// So many bytes of code, from this offset on.
