@@ -73,6 +73,23 @@ const FUSED: &[&str] = &["fmadd.d", "fmsub.d", "fnmadd.s", "fnmsub.s"];
 const FLOAT: &[&str] =
     &["fsgnj.d", "fsgnjn.d", "fsgnjx.s", "fmin.d", "fmax.d", "fmin.s", "fmax.s", "fsgnj.s", "fsgnjx.d"];
 const TESTS: &[&str] = &["feq.d", "flt.d", "fle.d", "feq.s", "flt.s", "fle.s"];
+/// Those that are code where a hart is alone, and those that never are.
+const ATOMIC: &[&str] = &[
+    "amoadd.w",
+    "amoadd.d",
+    "amoswap.w",
+    "amoswap.d",
+    "amoand.w",
+    "amoor.d",
+    "amoxor.w",
+    "amoxor.d",
+    "amomin.w",
+    "amomaxu.d",
+    "sc.w",
+    "sc.d",
+];
+/// Instructions that are done in place.
+const CALLED: &[&str] = &["clmul", "clmulh", "pack", "xperm8", "remw", "packh"];
 const BRANCHES: &[&str] = &["beq", "bne", "blt", "bge", "bltu", "bgeu"];
 /// The `rm` field that means `frm`.
 const DYNAMIC: u32 = 7 << 12;
@@ -89,7 +106,7 @@ fn instruction(rng: &mut Rng) -> u32 {
         let at = rng.below(0x4f0 / size as u64) as i64 * size;
         if rng.one_in(30) { at + 1 } else { at }
     };
-    match rng.below(24) {
+    match rng.below(27) {
         0..8 => op(rng.pick(INTEGER), rd, rs1, rs2, 0),
         8..11 => op(rng.pick(IMMEDIATE), rd, rs1, 0, rng.below(4096) as i64 - 2048),
         11 => op(rng.pick(UNARY), rd, rs1, 0, 0),
@@ -108,11 +125,19 @@ fn instruction(rng: &mut Rng) -> u32 {
         20 => op(rng.pick(FUSED), any(rng), rs1, rs2, 0) | DYNAMIC | any(rng) << 27,
         21 => op(rng.pick(FLOAT), any(rng), rs1, rs2, 0),
         22 => op(rng.pick(TESTS), rd, rs1, rs2, 0),
-        _ => match rng.below(4) {
+        23 => match rng.below(4) {
             0 => op(rng.pick(&["fcvt.d.l", "fcvt.s.w", "fmv.d.x", "fmv.w.x"]), any(rng), rs1, 0, 0),
             1 => op(rng.pick(&["fcvt.w.d", "fcvt.l.s"]), rd, rs1, 0, 0) | 1 << 12,
             2 => op(rng.pick(&["fmv.x.d", "fmv.x.w"]), rd, rs1, 0, 0),
-            _ => op("amoadd.w", rd, 8, rs2, 0),
+            _ => op(rng.pick(&["fcvt.d.s", "fcvt.s.d"]), any(rng), rs1, 0, 0) | DYNAMIC,
+        },
+        24 => op(rng.pick(ATOMIC), rd, 8, rs2, 0),
+        25 => op(rng.pick(&["lr.w", "lr.d"]), rd, 8, 0, 0),
+        _ => match rng.below(3) {
+            0 => op(rng.pick(&["csrrw", "csrrs", "csrrc"]), rd, rs1, 0, csr::MSCRATCH.into()),
+            1 => op(rng.pick(CALLED), rd, rs1, rs2, 0),
+            // Rounding towards zero, whatever `frm` says.
+            _ => op(rng.pick(ROUNDED), any(rng), rs1, rs2, 0) | 1 << 12,
         },
     }
 }

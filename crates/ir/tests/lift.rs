@@ -1,7 +1,7 @@
 //! What the builder makes of meanings, as text.
 #![forbid(unsafe_code)]
 
-use hartwright_ir::{Bin, Builder, End, Fmt, Fp, Mem, Op, Reader, System, Value};
+use hartwright_ir::{Amo, Bin, Builder, End, Fmt, Fp, Mem, Op, Order, Reader, System, Value};
 
 type Read = fn(&Builder) -> Result<(), ()>;
 
@@ -133,4 +133,31 @@ fn known_branches_are_none() {
     ]);
     assert_eq!(end, End::Goes(0x3000));
     assert!(!builder.finish().ops.iter().any(|op| matches!(op, Op::JumpIf(..))));
+}
+
+#[test]
+fn what_has_no_operation_can_be_called_and_what_was_known_is_not_after_it() {
+    let builder = Builder::new(true, false);
+    let insns: [fn(&Builder) -> Result<(), ()>; 3] = [
+        |m| {
+            m.set_x(5, m.constant(7));
+            Ok(())
+        },
+        |m| {
+            let old = m.amo(Amo::Add, Mem::I64, Order { aq: false, rl: false }, m.x(6), m.x(5))?;
+            m.set_x(5, old);
+            Ok(())
+        },
+        |m| {
+            m.set_x(7, m.x(5) + m.constant(1));
+            Ok(())
+        },
+    ];
+    for (number, read) in (0u32..).zip(insns) {
+        assert_eq!(builder.insn(0x1000 + 4 * u64::from(number), 4, Some(number), read), End::Next);
+    }
+    let block = builder.finish();
+    assert_eq!(block.verify(), Ok(()));
+    let expect = "0x1000:\n    x5 = 0x7\n0x1004:\n    call 1\n0x1008:\n    %5 = add x5, 0x1\n    x7 = %5\n";
+    assert_eq!(block.to_string(), expect);
 }
