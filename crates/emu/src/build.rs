@@ -36,7 +36,7 @@ impl Built {
         outside: Box<dyn Outside>,
     ) -> Result<Built, Outcome> {
         let fail = |message: String| Outcome::Fail(Failure::new(message));
-        let Assembled { checked, plan, model, backings, object } = assembled;
+        let Assembled { checked, mut plan, model, backings, object } = assembled;
         let clock = if config.icount.is_some() { Clock::by_hand() } else { Clock::new() };
         let mut frame = Frame::backed(checked, clock, backings).map_err(fail)?;
         frame.items = plan.items.clone();
@@ -94,6 +94,7 @@ impl Built {
         let machine = frame.wire(object, &pins, &ends).map_err(fail)?;
         plan.load(&machine.space)
             .map_err(|why| fail(format!("the machine's memory cannot be filled: {why}")))?;
+        plan.layout.put_away();
         let parts = Parts {
             harts,
             space: machine.space.clone(),
@@ -113,8 +114,10 @@ impl Built {
     pub fn reset(&self) {
         self.control.while_standing(|harts| {
             self.machine.reset();
-            // It fitted when the machine was made, and the map does not change.
-            let _ = self.plan.load(&self.machine.space);
+            // It fitted when the machine was made, and the map does not change; but the host may fail.
+            if let Err(why) = self.plan.load(&self.machine.space) {
+                self.control.trace.write(&format!("reset: a file cannot be loaded again: {why}\n"));
+            }
             harts.reset();
         });
         self.control.was_reset();

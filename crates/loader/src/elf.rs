@@ -55,7 +55,7 @@ fn parse_as<Header: FileHeader<Endian = LittleEndian>>(bytes: &[u8]) -> Result<I
         if code && (linked..linked.saturating_add(memory)).contains(&linked_entry) {
             entry = linked_entry.wrapping_sub(linked).wrapping_add(physical);
         }
-        segments.push(Segment { address: physical, bytes: data.to_vec(), zeros: memory - in_file });
+        segments.push(Segment { address: physical, bytes: data.to_vec().into(), zeros: memory - in_file });
     }
     segments.sort_by_key(|segment| segment.address);
     if segments.is_empty() {
@@ -184,7 +184,7 @@ mod tests {
         assert_eq!(image.entry, 0x8000_0004);
         assert_eq!(
             image.segments,
-            [Segment { address: 0x8000_0000, bytes: vec![1, 2, 3, 4, 5, 6, 7, 8], zeros: 8 }]
+            [Segment { address: 0x8000_0000, bytes: vec![1, 2, 3, 4, 5, 6, 7, 8].into(), zeros: 8 }]
         );
     }
 

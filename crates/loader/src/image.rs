@@ -1,14 +1,14 @@
 //! What a file becomes: bytes at addresses, an entry, symbols.
 
-use crate::{Error, Symbols, elf};
+use crate::{Content, Error, Symbols, elf};
 
 /// Bytes for one place in memory.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Segment {
     /// Physical address of the first byte.
     pub address: u64,
     /// What to write there.
-    pub bytes: Vec<u8>,
+    pub bytes: Content,
     /// Zero bytes to write after them.
     pub zeros: u64,
 }
@@ -16,7 +16,7 @@ pub struct Segment {
 impl Segment {
     /// Bytes it covers, zeros included.
     pub fn len(&self) -> u64 {
-        (self.bytes.len() as u64).saturating_add(self.zeros)
+        self.bytes.len().saturating_add(self.zeros)
     }
 
     /// Whether it covers nothing.
@@ -87,7 +87,7 @@ impl Image {
 
     /// The bytes as they are, at `address`, whatever they look like.
     pub fn raw(bytes: Vec<u8>, address: u64) -> Image {
-        let segments = vec![Segment { address, bytes, zeros: 0 }];
+        let segments = vec![Segment { address, bytes: bytes.into(), zeros: 0 }];
         Image { format: Format::Raw, entry: address, segments, symbols: Symbols::default() }
     }
 

@@ -70,6 +70,12 @@ impl Layout {
         &self.parts
     }
 
+    /// Has the bytes of large files leave the process's memory until they are wanted.
+    pub fn put_away(&mut self) {
+        let segments = self.parts.iter_mut().flat_map(|part| &mut part.image.segments);
+        segments.for_each(|segment| segment.bytes.put_away());
+    }
+
     /// The part with that role, if there is one.
     pub fn part(&self, role: Role) -> Option<&Part> {
         self.parts.iter().find(|part| part.role == role)

@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+mod content;
 mod elf;
 mod error;
 mod file;
@@ -13,6 +14,7 @@ mod image;
 mod layout;
 mod symbols;
 
+pub use content::Content;
 pub use error::Error;
 pub use file::{read, read_unpacked, unpack};
 pub use firmware::{Bios, Firmware, NotFound, data_file, find_firmware, guests_cache};

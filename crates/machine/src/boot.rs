@@ -12,6 +12,7 @@ use hartwright_loader::{
 };
 use hartwright_mem::{AddressSpace, BusError};
 use std::{
+    fmt, io,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -84,25 +85,57 @@ pub struct Plan {
     reset_code: Vec<u8>,
 }
 
+/// Why a plan's files are not in memory.
+#[derive(Debug)]
+pub enum NotLoaded {
+    /// An address is not memory.
+    Bus(BusError),
+    /// The host does not give back what was [put away](Layout::put_away).
+    Host(io::Error),
+}
+
+impl fmt::Display for NotLoaded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            NotLoaded::Bus(why) => why.fmt(f),
+            NotLoaded::Host(why) => why.fmt(f),
+        }
+    }
+}
+
+impl From<BusError> for NotLoaded {
+    fn from(why: BusError) -> Self {
+        NotLoaded::Bus(why)
+    }
+}
+
+impl From<io::Error> for NotLoaded {
+    fn from(why: io::Error) -> Self {
+        NotLoaded::Host(why)
+    }
+}
+
 impl Plan {
     /// Writes everything to memory; at start, and at every reset.
     ///
     /// # Errors
     ///
-    /// An address is not memory; a plan is made for a specification whose memory it knows, so only another
-    /// machine's address space can do that.
-    pub fn load(&self, space: &AddressSpace) -> Result<(), BusError> {
+    /// An address is not memory: a plan is made for a specification whose memory it knows, so only another
+    /// machine's address space can do that. Or the host does not give back what was put away.
+    pub fn load(&self, space: &AddressSpace) -> Result<(), NotLoaded> {
         static ZEROS: [u8; 0x1_0000] = [0; 0x1_0000];
         for segment in self.layout.parts().iter().flat_map(|part| &part.image.segments) {
-            space.write_bytes(segment.address, &segment.bytes)?;
-            let mut at = segment.address + segment.bytes.len() as u64;
+            segment.bytes.pieces(|at, piece| {
+                space.write_bytes(segment.address + at, piece).map_err(NotLoaded::from)
+            })?;
+            let mut at = segment.address + segment.bytes.len();
             while at < segment.end() {
                 let some = (segment.end() - at).min(ZEROS.len() as u64);
                 space.write_bytes(at, &ZEROS[..some as usize])?;
                 at += some;
             }
         }
-        space.write_bytes(self.reset, &self.reset_code)
+        Ok(space.write_bytes(self.reset, &self.reset_code)?)
     }
 
     /// Where hart `hart` begins.

@@ -35,7 +35,7 @@ pub use boards::{
     BOARDS, Board, Chosen, Filled, Options, Specified, boards, choose, inspect, inspect_with, is_file,
     parameters,
 };
-pub use boot::{BootOptions, Plan, plan};
+pub use boot::{BootOptions, NotLoaded, Plan, plan};
 pub use build::{Frame, Machine, Outside};
 pub use check::Checked;
 pub use files::Open;

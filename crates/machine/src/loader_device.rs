@@ -126,7 +126,7 @@ mod tests {
     fn data_is_written_in_the_order_asked_for() {
         let bytes = |text: &str| {
             let (part, start) = loader(text).unwrap().load(0, Class::Bits64).unwrap();
-            (part.unwrap().image.segments[0].bytes.clone(), start)
+            (part.unwrap().image.segments[0].bytes.to_vec().unwrap(), start)
         };
         assert_eq!(bytes("addr=0x80000000,data=0x12345678,data-len=4"), (vec![0x78, 0x56, 0x34, 0x12], None));
         assert_eq!(
