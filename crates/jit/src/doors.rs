@@ -2,7 +2,7 @@
 
 use crate::{
     emit::{Emitter, FLOAT_HOME, HOME, NONE, f_at, hart_at, x_at},
-    memory::PLACE_MASK,
+    memory::{PLACE_MASK, tag_mask},
     x64::{Alu, Asm, Cc, Map, Pp, R14, RAX, RBP, RBX, RCX, RDI, RDX, RSI, RSP, Rm},
 };
 use hartwright_hart::{Hart, layout};
@@ -51,9 +51,10 @@ pub(crate) struct Doors {
     pub(crate) exit: usize,
     /// Called with a block and the number of an instruction, which is done in place. Carry: code does not go on.
     pub(crate) call: usize,
-    /// Called with an address and what is wanted at hand, for loads and for stores; all registers stay. Carry: it
-    /// cannot be.
-    pub(crate) probe: [usize; 2],
+    /// Called with an address in a temporary and with what is wanted at hand; in the temporary comes back what to add to
+    /// the address to get the host's, all other registers stay. Carry: it cannot be. By the temporary, whether it is for
+    /// a store, and the access's size (as a power of two).
+    pub(crate) probe: [[[usize; 4]; 2]; 3],
 }
 
 /// Functions of the host that doors lead to: their addresses.
@@ -74,7 +75,10 @@ impl Emitter {
             let exit = self.exit(float);
             let call = self.call_door(float, behind.call);
             let bring = self.bring_door(float, behind.bring);
-            Doors { enter, exit, call, probe: [false, true].map(|store| self.look_at_tlb(store, bring)) }
+            let probe = [RAX, RCX, RDX].map(|temp| {
+                [false, true].map(|store| [1, 2, 4, 8].map(|size| self.look_at_tlb(temp, store, size, bring)))
+            });
+            Doors { enter, exit, call, probe }
         });
     }
 
@@ -165,46 +169,71 @@ impl Emitter {
     }
 
     /// What looks for a page in the TLB's slots and has it at hand, or goes to the door to `bring`.
-    fn look_at_tlb(&mut self, store: bool, bring_door: usize) -> usize {
+    fn look_at_tlb(&mut self, temp: u8, store: bool, size: u64, bring_door: usize) -> usize {
         let near = layout::NEAR[usize::from(store)];
+        let [slot, place] = match temp {
+            RAX => [RCX, RDX],
+            RCX => [RAX, RDX],
+            _ => [RAX, RCX],
+        };
         let near_at = |offset| {
             let Rm::Mem(_, at) = hart_at(near + offset) else { unreachable!("the hart is in memory") };
-            Rm::Sum(RBP, RDX, at)
+            Rm::Sum(RBP, place, at)
         };
         let data = &self.data;
         let a = &mut self.asm;
+        let load_place = |a: &mut Asm| {
+            a.op(false, 0x8b, place, Rm::Here(data.what));
+            a.alu_imm(false, Alu::And, Rm::Reg(place), PLACE_MASK);
+        };
         let at = a.at();
-        [RAX, RCX, RDX].into_iter().for_each(|r| a.push(r));
-        a.mov(RAX, Rm::Here(data.addr));
-        a.mov(RCX, Rm::Reg(RAX));
+        a.push(slot);
+        a.push(place);
+        a.mov(slot, Rm::Reg(temp));
+        a.mov(place, Rm::Reg(temp));
         // To 16 times the page's number.
-        a.op_imm8(true, 0xc1, 5, Rm::Reg(RCX), PAGE_SHIFT as u8 - 4);
-        a.alu_imm(false, Alu::And, Rm::Reg(RCX), (Hart::<u64>::SLOT_MASK << 4) as i32);
-        a.alu(true, Alu::Add, RCX, hart_at(near + layout::SLOTS));
-        a.mov(RDX, Rm::Here(data.tag));
-        a.alu(true, Alu::Cmp, RDX, Rm::Mem(RCX, 0));
+        a.op_imm8(true, 0xc1, 5, Rm::Reg(slot), PAGE_SHIFT as u8 - 4);
+        a.alu_imm(false, Alu::And, Rm::Reg(slot), (Hart::<u64>::SLOT_MASK << 4) as i32);
+        a.alu(true, Alu::Add, slot, hart_at(near + layout::SLOTS));
+        a.alu_imm(true, Alu::And, Rm::Reg(place), tag_mask(size));
+        a.alu(true, Alu::Or, place, hart_at(near + layout::NUMBER));
+        a.alu(true, Alu::Cmp, place, Rm::Mem(slot, 0));
         let miss = a.jcc(Cc::Ne);
-        a.mov(RCX, Rm::Mem(RCX, 8));
-        a.alu_imm(true, Alu::And, Rm::Reg(RAX), -(PAGE as i32));
-        a.op(false, 0x8b, RDX, Rm::Here(data.what));
-        a.alu_imm(false, Alu::And, Rm::Reg(RDX), PLACE_MASK);
-        a.store(near_at(layout::TAGS), RAX);
-        a.alu(true, Alu::Add, RAX, Rm::Reg(RCX));
-        a.alu(true, Alu::Add, RCX, Rm::Here(data.ram));
-        a.store(near_at(layout::ADDENDS), RCX);
+        a.mov(slot, Rm::Mem(slot, 8));
+        load_place(a);
+        a.alu_imm(true, Alu::And, Rm::Reg(temp), -(PAGE as i32));
+        a.store(near_at(layout::TAGS), temp);
         if store {
+            a.alu(true, Alu::Add, temp, Rm::Reg(slot));
             // To four times the number of the page of RAM.
-            a.op_imm8(true, 0xc1, 5, Rm::Reg(RAX), PAGE_SHIFT as u8 - 2);
-            a.alu(true, Alu::Add, RAX, Rm::Here(data.versions));
-            a.store(near_at(layout::VERSIONS), RAX);
+            a.op_imm8(true, 0xc1, 5, Rm::Reg(temp), PAGE_SHIFT as u8 - 2);
+            a.alu(true, Alu::Add, temp, Rm::Here(data.versions));
+            a.store(near_at(layout::VERSIONS), temp);
         }
-        [RDX, RCX, RAX].into_iter().for_each(|r| a.pop(r));
+        a.alu(true, Alu::Add, slot, Rm::Here(data.ram));
+        a.store(near_at(layout::ADDENDS), slot);
+        a.mov(temp, Rm::Reg(slot));
+        a.pop(place);
+        a.pop(slot);
         // clc
         a.byte(0xf8);
         a.ret();
+
         a.patch(miss, a.at());
-        [RDX, RCX, RAX].into_iter().for_each(|r| a.pop(r));
-        a.jmp_to(bring_door);
+        a.store(Rm::Here(data.addr), temp);
+        // The door has the stack aligned as after a call from code.
+        a.alu_imm(true, Alu::Sub, Rm::Reg(RSP), 8);
+        a.call(bring_door);
+        // Flags are kept.
+        a.lea(true, RSP, Rm::Mem(RSP, 8));
+        let refused = a.jcc(Cc::B);
+        load_place(a);
+        a.mov(temp, near_at(layout::ADDENDS));
+        a.byte(0xf8);
+        a.patch(refused, a.at());
+        a.pop(place);
+        a.pop(slot);
+        a.ret();
         at
     }
 }

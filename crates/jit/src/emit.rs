@@ -55,9 +55,8 @@ pub(crate) struct Data {
     pub(crate) mxcsr: usize,
     /// The host's.
     pub(crate) host_mxcsr: usize,
-    /// An address, the tag that its page has in the TLB, and which page is to be at hand for it.
+    /// An address, and which page is to be at hand for it.
     pub(crate) addr: usize,
-    pub(crate) tag: usize,
     pub(crate) what: usize,
     /// The block whose instruction is called, and the host's address of who does it.
     pub(crate) block: usize,
@@ -92,7 +91,6 @@ impl Data {
             addr: base + 16,
             what: base + 24,
             journal: base + 32,
-            tag: base + 40,
             ram: base + 48,
             versions: base + 56,
             block: base + 240,
@@ -552,12 +550,9 @@ impl Emitter {
                     let store = usize::from(access == Access::Store);
                     self.asm.patch(from, here);
                     self.asm.lea(true, temp, Rm::Mem(base, offset));
-                    self.asm.store(Rm::Here(self.data.addr), temp);
-                    self.asm.alu_imm(true, Alu::And, Rm::Reg(temp), memory::tag_mask(size));
-                    self.asm.alu(true, Alu::Or, temp, hart_at(layout::NEAR[store] + layout::NUMBER));
-                    self.asm.store(Rm::Here(self.data.tag), temp);
                     self.asm.op_imm32(false, 0xc7, 0, Rm::Here(self.data.what), what as i32);
-                    self.asm.call(self.doors().probe[store]);
+                    let size = size.trailing_zeros() as usize;
+                    self.asm.call(self.doors().probe[temp as usize][store][size]);
                     self.asm.jcc_to(Cc::Ae, back);
                     self.leave(leave);
                 }

@@ -56,10 +56,10 @@ impl Emitter {
         self.asm.alu_imm(true, Alu::And, Rm::Reg(temp), tag_mask(size.into()));
         self.asm.alu(true, Alu::Cmp, temp, hart_at(near + layout::TAGS));
         let from = self.asm.jcc(Cc::Ne);
+        self.asm.mov(temp, hart_at(near + layout::ADDENDS));
         let back = self.asm.at();
         let leave = self.leaving(self.pc, Why::Step, 1);
         self.cold.push(Cold::Probe { from, back, base, offset, temp, what: what(store, size, slot), leave });
-        self.asm.mov(temp, hart_at(near + layout::ADDENDS));
         let rm = Rm::Sum(base, temp, offset);
         self.record(store, rm);
         Found { rm, temp, slot }
