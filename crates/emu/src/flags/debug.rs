@@ -43,7 +43,7 @@ pub(super) const FLAGS: &[Flag] = &[
         ]),
         parse: log,
         accepts: &["in_asm,exec,int,cpu,guest_errors,unimp,unmodelled,mmu,page", "all", "trace:uart0*,int"],
-        refuses: &[("out_asm", "-d out_asm: out_asm: not yet in hartwright")],
+        refuses: &[("op_opt", "-d op_opt: op_opt: not yet in hartwright")],
     },
     Flag {
         names: &["D"],
