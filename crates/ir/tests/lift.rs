@@ -138,7 +138,7 @@ fn known_branches_are_none() {
 #[test]
 fn what_has_no_operation_can_be_called_and_what_was_known_is_not_after_it() {
     let builder = Builder::new(true, false);
-    let insns: [fn(&Builder) -> Result<(), ()>; 3] = [
+    let insns: [Read; 3] = [
         |m| {
             m.set_x(5, m.constant(7));
             Ok(())

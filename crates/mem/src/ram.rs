@@ -280,7 +280,8 @@ impl Ram {
     }
 }
 
-/// Whether [`see_stores`] works: Linux has it. Asked before there are threads, it costs nothing.
+/// Whether the host shows every store before a page is taken for code: Linux does. Asked before there are threads, it
+/// costs nothing.
 pub fn sees_stores() -> bool {
     static REGISTERED: OnceLock<bool> = OnceLock::new();
     *REGISTERED.get_or_init(|| {
