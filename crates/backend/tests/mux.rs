@@ -89,6 +89,41 @@ fn the_keys_go_to_the_serial_port_first_and_change_with_c() {
 }
 
 #[test]
+fn what_a_monitor_says_at_once_is_not_torn_by_a_guest_that_talks() {
+    const PROMPTS: usize = 200;
+    let mut bench = bench(Some(1));
+    bench.host.write_all(b"\x01c").unwrap();
+    until("the monitor is told", || bench.monitor.connected());
+    let mut heard = String::new();
+    let over = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        let (serial, over) = (bench.serial.clone(), &over);
+        scope.spawn(move || {
+            while over.load(Ordering::Relaxed) == 0 {
+                if !serial.write(b'g') {
+                    std::thread::yield_now();
+                }
+            }
+        });
+        let monitor = bench.monitor.clone();
+        scope.spawn(move || {
+            for _ in 0..PROMPTS {
+                until("room", || monitor.pending_output() == 0);
+                assert_eq!(monitor.write_some(b"(prompt) "), 9);
+            }
+        });
+        while heard.matches(')').count() < PROMPTS {
+            let mut piece = [0; 4096];
+            let n = bench.host.read(&mut piece).unwrap();
+            heard.push_str(std::str::from_utf8(&piece[..n]).unwrap());
+        }
+        over.store(1, Ordering::Relaxed);
+    });
+    assert!(heard.contains("gg"), "the guest talks");
+    assert_eq!(heard.matches("(prompt) ").count() + usize::from(heard.ends_with("(prompt)")), PROMPTS);
+}
+
+#[test]
 fn the_keys_work_while_the_guest_reads_nothing() {
     let mut bench = bench(Some(1));
     bench.host.write_all(&[b'z'; 20_000]).unwrap();

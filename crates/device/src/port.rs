@@ -106,22 +106,27 @@ impl CharPort {
     /// Hands the host a byte. False: there is no room; a wake-up tells when to try again.
     #[must_use = "a byte that was not taken must be kept"]
     pub fn write(&self, byte: u8) -> bool {
+        self.write_some(&[byte]) == 1
+    }
+
+    /// Hands the host bytes, as many as there is room for, and says how many that was. What is handed over at once, a
+    /// mux shows in one piece. Fewer than all: a wake-up tells when to try again.
+    #[must_use = "bytes that were not taken must be kept"]
+    pub fn write_some(&self, bytes: &[u8]) -> usize {
         let mut state = self.lock();
         if state.is_deaf() {
-            return true;
+            return bytes.len();
         }
-        if state.output.len() >= OUTPUT {
-            state.device_waits = true;
-            return false;
-        }
-        state.output.push_back(byte);
-        let first = state.output.len() == 1;
+        let n = bytes.len().min(OUTPUT.saturating_sub(state.output.len()));
+        state.device_waits |= n < bytes.len();
+        let first = n > 0 && state.output.is_empty();
+        state.output.extend(&bytes[..n]);
         let waker = state.waker.clone().filter(|_| first);
         drop(state);
         if let Some(waker) = waker {
             waker();
         }
-        true
+        n
     }
 
     /// Whether [`write`](Self::write) would take a byte now. False: a wake-up tells when it would.

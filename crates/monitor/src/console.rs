@@ -81,16 +81,13 @@ impl Console {
 
     /// Writes text whose lines end with a line feed; on the wire they end with CR LF.
     fn write(&self, text: &str) {
-        for byte in text.bytes() {
-            if byte == b'\n' {
-                self.byte(b'\r');
+        let text = text.replace('\n', "\r\n");
+        let mut rest = text.as_bytes();
+        loop {
+            rest = &rest[self.port.write_some(rest)..];
+            if rest.is_empty() {
+                return;
             }
-            self.byte(byte);
-        }
-    }
-
-    fn byte(&self, byte: u8) {
-        while !self.port.write(byte) {
             self.mail.wait_for_port();
         }
     }
