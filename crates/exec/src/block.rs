@@ -107,6 +107,7 @@ pub(crate) struct Cache<'c, W> {
     translator: Option<Translator<'c>>,
     /// Flags that code raised early, if it is [checked](crate::check).
     pub(crate) early: u8,
+    /// Why an instruction that code called was not followed by the next.
     pub(crate) stop: Cell<Option<Stop>>,
 }
 

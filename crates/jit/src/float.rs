@@ -275,13 +275,7 @@ impl Emitter {
         self.asm.alu(w, Alu::Cmp, t, Rm::Reg(u));
         let from = self.asm.jcc(Cc::E);
         self.step_from(from);
-        let d = if home == NONE { t } else { home };
-        if w {
-            self.asm.mov(d, Rm::Reg(t));
-        } else {
-            self.asm.op(true, 0x63, d, Rm::Reg(t));
-        }
-        Some(Loc::Gpr(d))
+        self.settle(w, t, home)
     }
 
     pub(crate) fn int_to_fp(&mut self, from: Int, fmt: Fmt, a: Arg, home: u8) -> Option<Loc> {

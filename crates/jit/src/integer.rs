@@ -162,7 +162,7 @@ impl Emitter {
     }
 
     /// A result that lies in a temporary, into `home` if there is one; 32 bits are sign-extended.
-    fn settle(&mut self, w: bool, t: u8, home: u8) -> Option<Loc> {
+    pub(crate) fn settle(&mut self, w: bool, t: u8, home: u8) -> Option<Loc> {
         let d = if home == NONE { t } else { home };
         if w {
             self.asm.mov(d, Rm::Reg(t));
