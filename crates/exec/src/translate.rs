@@ -59,6 +59,11 @@ impl Translated {
     }
 }
 
+/// The bits of rules that say how code runs.
+fn mode(rules: u64) -> u8 {
+    (rules % Hart::<u64>::MODES) as u8
+}
+
 /// What translates, made for the first block that runs often: many harts of a machine never run one.
 enum LazyJit<'c> {
     Later(&'c Hart<u64>, usize, bool),
@@ -87,7 +92,7 @@ pub(crate) struct Translator<'c> {
     /// No other hart runs while this one does.
     alone: bool,
     /// The epochs of the rules that each mode's table is for.
-    epochs: [u64; 8],
+    epochs: [u64; Hart::<u64>::MODES as usize],
     renewals: u64,
 }
 
@@ -107,7 +112,7 @@ impl<'c> Translator<'c> {
             after,
             check,
             alone,
-            epochs: [0; 8],
+            epochs: [0; Hart::<u64>::MODES as usize],
             renewals: 0,
         })
     }
@@ -132,7 +137,8 @@ impl<'c> Translator<'c> {
     fn follow<W: Width>(&mut self, hart: &Hart<W>) {
         let (rules, renewals) = (hart.rules(), hart.ram().renewals());
         let renewed = std::mem::replace(&mut self.renewals, renewals) != renewals;
-        let moved = std::mem::replace(&mut self.epochs[(rules & 7) as usize], rules >> 3) != rules >> 3;
+        let epoch = rules / Hart::<W>::MODES;
+        let moved = std::mem::replace(&mut self.epochs[mode(rules) as usize], epoch) != epoch;
         if let LazyJit::Here(jit) = &mut self.jit {
             match (renewed, moved) {
                 (true, _) => jit.forget_jumps(),
@@ -151,7 +157,7 @@ impl<'c> Translator<'c> {
         id: u32,
         trace: &Trace,
     ) -> Option<Entry> {
-        let rules = (hart.rules() & 7) as u8;
+        let rules = mode(hart.rules());
         match block.translated.code {
             Some((made_for, entry))
                 if made_for == rules && matches!(&self.jit, LazyJit::Here(jit) if jit.has(entry)) =>
@@ -185,7 +191,7 @@ impl<'c> Translator<'c> {
             jit.clear();
             jit.translate(&mut meaning, id, pc, hart.rules())
         })?;
-        block.translated.code = Some(((hart.rules() & 7) as u8, entry));
+        block.translated.code = Some((mode(hart.rules()), entry));
         trace.map(pc, jit.address(entry), entry.size());
         if trace.has(Tracing::OP) {
             trace.write(&format!("OP:\n{meaning}\n"));

@@ -20,6 +20,9 @@ use std::{
     sync::Arc,
 };
 
+/// How many of the low bits of [`Hart::rules`] say how code runs.
+const MODE_BITS: u32 = 4;
+
 /// What a hart is made of and connected to.
 #[derive(Clone)]
 pub struct Config {
@@ -346,11 +349,20 @@ impl<W: Width> Hart<W> {
     }
 
     /// Which rules fetched code runs under: two harts' blocks, or one's at different times, are alike only if
-    /// these are. Privilege, whether floating point is on, and what [`flush`](Self::flush) counts.
+    /// these are. Of their bits, those below [`MODES`](Self::MODES) say how code runs: privilege in the lowest two,
+    /// [`FLOAT_ON`](Self::FLOAT_ON) and [`DIRECT`](Self::DIRECT). Above is what [`flush`](Self::flush) counts.
     #[inline(always)]
     pub fn rules(&self) -> u64 {
         self.rules.get()
     }
+
+    /// So many ways for code to run there are in [`rules`](Self::rules).
+    pub const MODES: u64 = 1 << MODE_BITS;
+    /// Of [`rules`](Self::rules): floating point is on.
+    pub const FLOAT_ON: u64 = 1 << 2;
+    /// Of [`rules`](Self::rules): loads and stores have physical addresses, and nobody has to hear of those within
+    /// the memory's [`Window`](hartwright_mem::Window) or can refuse them.
+    pub const DIRECT: u64 = 1 << 3;
 
     /// Forgets all translations.
     pub fn flush(&self) {
@@ -413,9 +425,8 @@ impl<W: Width> Hart<W> {
 
     /// Recomputes what follows from privilege and `mstatus`.
     pub(crate) fn settle(&self) {
-        let float = u64::from(self.float_on());
+        let float = if self.float_on() { Self::FLOAT_ON } else { 0 };
         let epoch = self.tlb.epoch(self.fetch_view());
-        self.rules.set(epoch << 3 | float << 2 | self.privilege.get() as u64);
         let status = self.csrs.mstatus.get();
         let mode = match self.privilege.get() {
             Privilege::Machine if status & MSTATUS_MPRV != 0 => {
@@ -430,8 +441,21 @@ impl<W: Width> Hart<W> {
             Privilege::Machine => View::Machine,
         };
         self.view.set(view);
+        let privilege = self.privilege.get();
+        let machine = privilege == Privilege::Machine && view == View::Machine;
+        let direct = if machine && self.is_open() { Self::DIRECT } else { 0 };
+        self.rules.set(epoch << MODE_BITS | direct | float | privilege as u64);
         let (tlb, near) = (&self.tlb, &self.near);
         near.follow(self.privilege.get(), view, |access| tlb.slots(view, access));
+    }
+
+    /// Whether M-mode's loads and stores within the memory's window concern nobody else.
+    fn is_open(&self) -> bool {
+        self.pmp.is_idle()
+            && !self.triggers_on_data()
+            && self.protection.get().is_none()
+            && self.watched.borrow().is_empty()
+            && self.ram().window().is_some()
     }
 
     /// Has loads, stores or both of `len` bytes at virtual address `addr` noticed; see

@@ -94,6 +94,12 @@ impl Pmp {
         self.idle.set(off && self.seccfg.get() & (MSECCFG_MML | MSECCFG_MMWP) == 0);
     }
 
+    /// Whether M-mode may do anything, since no entry is on: one that is refuses even to M-mode what lies only partly
+    /// in it.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.idle.get()
+    }
+
     fn secured(&self, bit: u64) -> bool {
         self.seccfg.get() & bit != 0
     }

@@ -195,6 +195,11 @@ impl<W: Width> Hart<W> {
         self.port().look();
     }
 
+    /// Whether a trigger looks at loads or stores.
+    pub(crate) fn triggers_on_data(&self) -> bool {
+        self.triggers.data.get()
+    }
+
     fn is_on(trigger: &Trigger) -> bool {
         trigger.tdata1.get() & (U | S | M) != 0
     }

@@ -11,12 +11,13 @@
 
 use crate::{
     doors::Doors,
-    memory,
+    faults::Fault,
+    memory::Direct,
     x64::{Alu, Asm, Cc, R14, RAX, RBP, RCX, RDX, Rm},
 };
-use hartwright_hart::{Access, layout};
+use hartwright_hart::{Hart, layout};
 use hartwright_ir::{Arg, Bin, Block, Fmt, Op};
-use hartwright_mem::PAGE;
+use hartwright_mem::{PAGE, Window};
 
 /// No register.
 pub(crate) const NONE: u8 = 0xff;
@@ -64,6 +65,13 @@ pub(crate) struct Data {
     /// Host addresses: of RAM, and of its pages' versions.
     pub(crate) ram: usize,
     pub(crate) versions: usize,
+    /// Of the [`Window`]: its last address, the host's address of its address 0, and of what would be the version of
+    /// the page there.
+    pub(crate) window_last: usize,
+    pub(crate) window: usize,
+    pub(crate) window_versions: usize,
+    /// Where a temporary is kept.
+    pub(crate) kept: usize,
     /// Where the next record of an access goes, and the first.
     pub(crate) journal: usize,
     pub(crate) records: usize,
@@ -77,8 +85,8 @@ pub(crate) struct Data {
 
 /// Entries of a table of jumps.
 pub(crate) const JUMPS: usize = 4096;
-/// How many modes there are: see [`Hart::rules`](hartwright_hart::Hart::rules).
-pub(crate) const MODES: usize = 8;
+/// How many modes there are: see [`Hart::rules`].
+pub(crate) const MODES: usize = Hart::<u64>::MODES as usize;
 /// An address that no instruction has.
 pub(crate) const NOWHERE: u64 = 1;
 
@@ -93,6 +101,10 @@ impl Data {
             journal: base + 32,
             ram: base + 48,
             versions: base + 56,
+            window_last: base + 256,
+            window: base + 264,
+            window_versions: base + 272,
+            kept: base + 280,
             block: base + 240,
             running: base + 248,
             records: base + PAGE as usize + MODES * JUMPS * 16,
@@ -157,18 +169,66 @@ pub(crate) enum Why {
 
 /// What is written after the block, out of the way.
 pub(crate) enum Cold {
-    Leave { from: usize, leave: Leave },
-    Far { from: usize, to: u64, leave: Leave },
-    Wrote { from: usize, version: u8, leave: Leave },
-    Probe { from: usize, back: usize, base: u8, offset: i32, temp: u8, what: u32, leave: Leave },
-    Nan { from: usize, back: usize, xmm: u8, fmt: Fmt },
-    Equal { from: usize, back: usize, xmm: u8, a: u8, b: Rm, smaller: bool },
-    Divide { from: usize, back: usize, w: bool, remainder: bool },
+    Leave {
+        from: usize,
+        leave: Leave,
+    },
+    /// A branch that is taken.
+    Branch {
+        from: usize,
+        to: u64,
+        dirty: Dirty,
+        leave: Leave,
+    },
+    Far {
+        from: usize,
+        to: u64,
+        leave: Leave,
+    },
+    Wrote {
+        from: usize,
+        version: u8,
+        leave: Leave,
+    },
+    Probe {
+        from: usize,
+        back: usize,
+        base: u8,
+        offset: i32,
+        temp: u8,
+        what: u32,
+        leave: Leave,
+    },
+    Direct(Direct),
+    Nan {
+        from: usize,
+        back: usize,
+        xmm: u8,
+        fmt: Fmt,
+    },
+    Equal {
+        from: usize,
+        back: usize,
+        xmm: u8,
+        a: u8,
+        b: Rm,
+        smaller: bool,
+    },
+    Divide {
+        from: usize,
+        back: usize,
+        w: bool,
+        remainder: bool,
+    },
 }
+
+/// The guest registers that only temporaries hold as they are, by temporary.
+pub(crate) type Dirty = [u8; 3];
 
 /// How code is left, once the size of its stretch is known.
 #[derive(Clone, Copy)]
 pub(crate) struct Leave {
+    dirty: Dirty,
     pc: u64,
     stretch: usize,
     done: u32,
@@ -194,6 +254,8 @@ pub(crate) struct Emitter {
     pub(crate) mode: u8,
     /// What whoever translates calls this block.
     id: u32,
+    /// The guest's addresses that code may use as they are.
+    pub(crate) window: Option<Window>,
     /// Whether code keeps a record of each access.
     pub(crate) journals: bool,
     pub(crate) cold: Vec<Cold>,
@@ -213,6 +275,15 @@ pub(crate) struct Emitter {
     pub(crate) next: u64,
     /// Where accesses by each base register have their page at hand.
     pub(crate) places: [u8; 32],
+    /// Whether the block's accesses are within the [`Window`](hartwright_mem::Window).
+    pub(crate) direct: bool,
+    /// By register, the number of the comparison by which it is known to hold an address in the window, or one so near
+    /// that the window's margin reaches there.
+    pub(crate) within: [Option<u8>; 32],
+    /// Of each such comparison, whether a later access does without one for it.
+    pub(crate) relied: Vec<bool>,
+    /// Instructions that may fault.
+    pub(crate) faults: Vec<Fault>,
     /// Floating-point registers that are known to hold a boxed single.
     pub(crate) boxed: u32,
     /// The hart has been told that a floating-point register is written.
@@ -241,6 +312,7 @@ impl Emitter {
             doors: [Doors::default(); 2],
             mode: 0,
             id: 0,
+            window: None,
             journals: false,
             cold: vec![],
             loc: vec![],
@@ -253,6 +325,10 @@ impl Emitter {
             pc: 0,
             next: 0,
             places: std::array::from_fn(|x| x as u8),
+            direct: false,
+            within: [None; 32],
+            relied: vec![],
+            faults: vec![],
             boxed: 0,
             told_float: false,
             start: 0,
@@ -273,6 +349,9 @@ impl Emitter {
         (self.held, self.cache) = ([u32::MAX; 3], [(NONE, false); 3]);
         (self.pc, self.next) = (start, start);
         self.places = std::array::from_fn(|x| x as u8);
+        self.direct = u64::from(mode) & Hart::<u64>::DIRECT != 0 && self.window.is_some();
+        self.within = [None; 32];
+        self.relied.clear();
         self.ops(&block.ops);
         self.write_cold();
         entry
@@ -301,19 +380,17 @@ impl Emitter {
                         && v as usize == i
                         && condition(f).is_some() =>
                 {
-                    self.flush();
+                    self.before_branch(to);
                     let cc = self.compare(true, f, a, b);
-                    let from = self.asm.jcc(cc);
-                    self.link(from, to);
+                    self.branch(cc, to);
                     fresh = true;
                     i += 1;
                 }
                 Op::JumpIf(v, to) => {
-                    self.flush();
+                    self.before_branch(to);
                     let r = self.reg(v);
                     self.asm.op(true, 0x85, r, Rm::Reg(r));
-                    let from = self.asm.jcc(Cc::Ne);
-                    self.link(from, to);
+                    self.branch(Cc::Ne, to);
                     fresh = true;
                 }
                 Op::Goto(to) => self.goto(to),
@@ -333,10 +410,11 @@ impl Emitter {
                     self.step(0);
                 }
                 op => {
-                    if let Op::SetX(x, v) = op
-                        && !steps(ops, x, v)
-                    {
-                        self.places[x as usize] = self.place_here();
+                    if let Op::SetX(x, v) = op {
+                        if !steps(ops, x, v) {
+                            self.places[x as usize] = self.place_here();
+                        }
+                        self.within[x as usize] = stays_near(ops, v).and_then(|y| self.within[y as usize]);
                     }
                     if !self.value(i, op, to_x, to_f) {
                         return;
@@ -429,7 +507,8 @@ impl Emitter {
         self.stretches.push((self.asm.at() - 1, 0));
         if first {
             let from = self.asm.jcc(Cc::S);
-            let leave = Leave { pc: self.start, stretch: 0, done: 0, why: Why::Budget, jump: 0 };
+            let leave =
+                Leave { pc: self.start, stretch: 0, done: 0, why: Why::Budget, jump: 0, dirty: self.dirty() };
             self.cold.push(Cold::Leave { from, leave });
         }
     }
@@ -437,7 +516,8 @@ impl Emitter {
     /// Leaving at this point: `undone` of the instructions that began were not done.
     pub(crate) fn leaving(&self, pc: u64, why: Why, undone: u32) -> Leave {
         let stretch = self.stretches.len() - 1;
-        Leave { pc, stretch, done: self.stretches[stretch].1 - undone, why, jump: 0 }
+        let done = self.stretches[stretch].1 - undone;
+        Leave { pc, stretch, done, why, jump: 0, dirty: self.dirty() }
     }
 
     /// The present instruction, which began, is the interpreter's if the jump at `from` is taken.
@@ -455,7 +535,7 @@ impl Emitter {
     }
 
     /// The doors of this block.
-    fn doors(&self) -> Doors {
+    pub(crate) fn doors(&self) -> Doors {
         self.doors[usize::from(has_float(self.mode))]
     }
 
@@ -463,13 +543,31 @@ impl Emitter {
     fn call(&mut self, number: u32) {
         self.flush();
         self.cache = [(NONE, false); 3];
-        (self.boxed, self.told_float) = (0, false);
+        (self.boxed, self.told_float, self.within) = (0, false, [None; 32]);
         self.asm.op_imm32(false, 0xc7, 0, Rm::Here(self.data.block), self.id as i32);
         self.asm.op_imm32(false, 0xc7, 0, Rm::Here(self.data.what), number as i32);
         self.asm.call(self.doors().call);
         let from = self.asm.jcc(Cc::B);
         let leave = self.leaving(self.pc, Why::Called, 1);
         self.cold.push(Cold::Leave { from, leave });
+    }
+
+    /// A branch to `to` comes: what goes back is taken most often, and has nothing left to do then.
+    fn before_branch(&mut self, to: u64) {
+        if to <= self.pc {
+            self.flush();
+        }
+    }
+
+    /// Goes to the code for `to` under a condition.
+    fn branch(&mut self, cc: Cc, to: u64) {
+        let from = self.asm.jcc(cc);
+        let dirty = self.dirty();
+        if dirty == [NONE; 3] {
+            self.link(from, to);
+        } else {
+            self.cold.push(Cold::Branch { from, to, dirty, leave: self.leaving(to, Why::Chain, 0) });
+        }
     }
 
     /// Makes the jump at `from` go to the code for `to`, now or when there is some.
@@ -536,6 +634,19 @@ impl Emitter {
                     }
                     self.leave(leave);
                 }
+                Cold::Branch { from, to, dirty, leave } => {
+                    self.asm.patch(from, here);
+                    self.write_dirty(dirty);
+                    let leave = Leave { dirty: [NONE; 3], ..leave };
+                    if to / PAGE == self.start / PAGE {
+                        let jump = self.asm.jmp();
+                        self.asm.patch(jump, self.asm.at());
+                        self.leave(Leave { jump: jump as u32, ..leave });
+                    } else {
+                        self.far(to, Leave { why: Why::Far, ..leave });
+                    }
+                }
+                Cold::Direct(direct) => self.finish_direct(direct),
                 Cold::Far { from, to, leave } => {
                     self.asm.patch(from, here);
                     self.far(to, leave);
@@ -546,13 +657,8 @@ impl Emitter {
                     self.leave(leave);
                 }
                 Cold::Probe { from, back, base, offset, temp, what, leave } => {
-                    let (access, size, _) = memory::parts(what);
-                    let store = usize::from(access == Access::Store);
                     self.asm.patch(from, here);
-                    self.asm.lea(true, temp, Rm::Mem(base, offset));
-                    self.asm.op_imm32(false, 0xc7, 0, Rm::Here(self.data.what), what as i32);
-                    let size = size.trailing_zeros() as usize;
-                    self.asm.call(self.doors().probe[temp as usize][store][size]);
+                    self.probe(base, offset, temp, what);
                     self.asm.jcc_to(Cc::Ae, back);
                     self.leave(leave);
                 }
@@ -566,7 +672,8 @@ impl Emitter {
         }
     }
 
-    fn leave(&mut self, leave: Leave) {
+    pub(crate) fn leave(&mut self, leave: Leave) {
+        self.write_dirty(leave.dirty);
         let credit = self.stretches[leave.stretch].1 - leave.done;
         let site = Site { pc: leave.pc, jump: leave.jump, why: leave.why, credit: credit as u8 };
         if self.sites.last() != Some(&site) {
@@ -577,6 +684,20 @@ impl Emitter {
     }
 
     // Registers.
+
+    /// What is only in temporaries.
+    pub(crate) fn dirty(&self) -> Dirty {
+        self.cache.map(|(x, dirty)| if dirty { x } else { NONE })
+    }
+
+    /// Writes to memory what was only in temporaries.
+    pub(crate) fn write_dirty(&mut self, dirty: Dirty) {
+        for (t, x) in (0..).zip(dirty) {
+            if x != NONE {
+                self.asm.store(x_at(x), t);
+            }
+        }
+    }
 
     /// Writes to memory what is only in temporaries, so that the state can be seen.
     pub(crate) fn flush(&mut self) {
@@ -711,9 +832,20 @@ impl Emitter {
     }
 }
 
-/// Whether floating point is on in this mode: see [`Hart::rules`](hartwright_hart::Hart::rules).
+/// Whether floating point is on in this mode: see [`Hart::rules`].
 pub(crate) fn has_float(mode: u8) -> bool {
-    mode >> 2 & 1 != 0
+    u64::from(mode) & Hart::<u64>::FLOAT_ON != 0
+}
+
+/// The register that `v` differs from by so little that a [`Window`]'s margin is not left in one block.
+fn stays_near(ops: &[Op], v: Arg) -> Option<u8> {
+    match v {
+        Arg::X(y) => Some(y),
+        Arg::V(v) if let Op::Bin(Bin::Add, Arg::X(y), Arg::C(c)) = ops[v as usize] => {
+            (-0x800..0x800).contains(&(c as i64)).then_some(y)
+        }
+        _ => None,
+    }
 }
 
 /// Whether register `x` gets what it has plus a constant: most likely in the same page.

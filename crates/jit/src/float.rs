@@ -80,7 +80,6 @@ impl Emitter {
             if self.boxed >> f & 1 != 0 {
                 continue;
             }
-            self.flush();
             match f_at(f) {
                 Rm::Mem(base, disp) if FLOAT_HOME[f as usize] == NONE => {
                     self.asm.alu_imm(false, Alu::Cmp, Rm::Mem(base, disp + 4), -1);
@@ -180,7 +179,6 @@ impl Emitter {
     }
 
     fn fused(&mut self, op: u8, fmt: Fmt, a: Arg, b: Arg, c: Arg) -> Option<Loc> {
-        self.flush();
         let a = self.xmm(a, 0);
         let c = self.xmm_rm(c, 1);
         let b = self.xmm_rm(b, 2);
@@ -194,7 +192,6 @@ impl Emitter {
     }
 
     fn choose_float(&mut self, smaller: bool, fmt: Fmt, d: u8, a: Arg, b: Arg) {
-        self.flush();
         let a = self.xmm(a, 0);
         let b = self.xmm_rm(b, 1);
         self.asm.vex(Map::M0f, packed(fmt), false, UCOMIS, a, 0, b);
@@ -265,7 +262,6 @@ impl Emitter {
             Int::Wu | Int::Lu => return None,
         };
         self.unbox(fmt, &[a]);
-        self.flush();
         let a = self.xmm_rm(a, 0);
         let t = self.temp();
         self.asm.vex(Map::M0f, scalar(fmt), w, if zero { 0x2c } else { 0x2d }, t, 0, a);

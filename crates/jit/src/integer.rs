@@ -199,7 +199,6 @@ impl Emitter {
     }
 
     fn divide(&mut self, w: bool, f: Bin, a: Arg, b: Arg, home: u8) -> Option<Loc> {
-        self.flush();
         if !self.take(7) {
             return None;
         }
@@ -251,7 +250,6 @@ impl Emitter {
     }
 
     fn multiply_high(&mut self, w: bool, f: Bin, a: Arg, b: Arg, home: u8) -> Option<Loc> {
-        self.flush();
         if !w || !self.take(7) {
             return None;
         }

@@ -8,6 +8,7 @@
 
 mod doors;
 mod emit;
+mod faults;
 mod float;
 mod integer;
 mod memory;
@@ -18,7 +19,7 @@ use doors::Behind;
 use emit::{Data, Emitter, JUMPS, MODES, NOWHERE, Why, has_float, of};
 use hartwright_hart::{Hart, layout};
 use hartwright_ir::{Block, Fmt};
-use hartwright_mem::PAGE;
+use hartwright_mem::{PAGE, Window};
 use iced_x86::{Decoder, DecoderOptions, Formatter, GasFormatter};
 use region::Region;
 
@@ -106,9 +107,9 @@ pub struct Jit<'c> {
     blocks: usize,
     generation: u32,
     /// Modes whose table of jumps has something, as a set.
-    used: u8,
+    used: u16,
     /// Modes that have a table.
-    ready: u8,
+    ready: u16,
 }
 
 /// The MXCSR of Rust code: all exceptions masked, rounding to nearest.
@@ -170,7 +171,16 @@ impl<'c> Jit<'c> {
             region.set(data.boxes + of(fmt), fmt.boxed(0));
             region.set(data.nan + of(fmt), fmt.boxed(nan));
         }
+        let window = hart.ram().window().filter(|_| faults::are_handled());
+        if let Some(Window { address, first, last }) = window {
+            let versions = hart.ram().version_address(0).unwrap_or(0);
+            region.set(data.window_last, last);
+            region.set(data.window, address);
+            // Four bytes each.
+            region.set(data.window_versions, versions.wrapping_sub(first / PAGE * 4));
+        }
         let mut emitter = Emitter::new(data);
+        emitter.window = window;
         emitter.write_doors(Behind { bring: bring as *const () as u64, call: call as *const () as u64 });
         region.write(0, &emitter.asm.code);
         let first = emitter.asm.at();
@@ -262,6 +272,7 @@ impl<'c> Jit<'c> {
         (self.next, self.blocks) = (self.first, 0);
         self.generation += 1;
         self.emitter.sites.clear();
+        self.emitter.faults.clear();
         self.forget_jumps();
     }
 
@@ -306,14 +317,20 @@ impl<'c> Jit<'c> {
             Running { hart, instructions: others, mxcsr: self.region.address(data.mxcsr) as *const u64 };
         self.region.set(data.running, &raw const running as u64);
         let x16 = std::ptr::from_ref(hart).cast::<u8>().wrapping_add(layout::X + 128);
-        // SAFETY: the door is a function of this type, which gives back the host's registers as the ABI asks; `entry` is
-        // a block made for this hart, since its generation is the present one. Code changes the hart's cells, memory
-        // through pages that the hart allows, and the region's data; `running` outlives it.
-        let Left { site, instructions: left } = unsafe {
-            let enter: extern "C" fn(u64, *const u8, u64) -> Left =
-                std::mem::transmute(self.region.address(self.emitter.doors[usize::from(entry.float)].enter));
-            enter(self.region.address(entry.at()), x16, instructions.into())
-        };
+        let door = self.region.address(self.emitter.doors[usize::from(entry.float)].enter);
+        let code = self.region.address(entry.at());
+        let window = self.emitter.window.map_or(0, |window| window.address);
+        let Left { site, instructions: left } =
+            faults::with_window(&mut self.region, window, &self.emitter.faults, || {
+                // SAFETY: the door is a function of this type, which gives back the host's registers as the ABI asks;
+                // the code is of a block made for this hart, since its generation is the present one. It changes the
+                // hart's cells, memory through pages that the hart allows or that are in the window, and the region's
+                // data; `running` outlives it.
+                unsafe {
+                    let enter: extern "C" fn(u64, *const u8, u64) -> Left = std::mem::transmute(door);
+                    enter(code, x16, instructions.into())
+                }
+            });
         // Where floating point is off, that is as it was set.
         accrue(hart, self.region.get(data.mxcsr));
 
@@ -372,7 +389,7 @@ fn host_can() -> bool {
     false
 }
 
-/// What of a hart's rules is in the key of a table of jumps: privilege, and whether floating point is on.
+/// What of a hart's rules is in the key of a table of jumps: how code runs.
 fn mode(rules: u64) -> u8 {
-    (rules & 7) as u8
+    (rules % Hart::<u64>::MODES) as u8
 }

@@ -61,6 +61,11 @@ impl Region {
         self.base as u64 + at as u64
     }
 
+    /// Where code is written.
+    pub(crate) fn writable(&mut self) -> *mut u8 {
+        self.code
+    }
+
     /// Writes code.
     pub(crate) fn write(&mut self, at: usize, bytes: &[u8]) {
         let fits = at.checked_add(bytes.len()).is_some_and(|end| end <= self.code_size);

@@ -7,6 +7,8 @@ pub(crate) enum Rm {
     Reg(u8),
     /// `[base + disp]`.
     Mem(u8, i32),
+    /// `gs:[base + disp]`.
+    Window(u8, i32),
     /// `[base + index + disp]`.
     Sum(u8, u8, i32),
     /// `[base + index * 8 + disp]`.
@@ -119,7 +121,7 @@ impl Asm {
                 let next = self.at() + 4 + immediate;
                 return self.word((to as i64 - next as i64) as i32);
             }
-            Rm::Mem(base, disp) => (base, RSP, 0, disp),
+            Rm::Mem(base, disp) | Rm::Window(base, disp) => (base, RSP, 0, disp),
             Rm::Sum(base, index, disp) => (base, index, 0, disp),
             Rm::Scaled(base, index, disp) => (base, index, 3, disp),
         };
@@ -144,14 +146,22 @@ impl Asm {
     fn extension(rm: Rm) -> (u8, u8) {
         match rm {
             Rm::Reg(r) => (0, r >> 3),
-            Rm::Mem(base, _) => (0, base >> 3),
+            Rm::Mem(base, _) | Rm::Window(base, _) => (0, base >> 3),
             Rm::Sum(base, index, _) | Rm::Scaled(base, index, _) => (index >> 3, base >> 3),
             Rm::Here(_) => (0, 0),
         }
     }
 
+    /// The prefix of the segment that `rm` is in, which comes before all others.
+    fn segment(&mut self, rm: Rm) {
+        if let Rm::Window(..) = rm {
+            self.byte(0x65);
+        }
+    }
+
     /// `bytes`: registers are meant as bytes, of which `spl` to `dil` need a prefix.
     fn rex(&mut self, w: bool, reg: u8, rm: Rm, bytes: (bool, bool)) {
+        self.segment(rm);
         let (x, b) = Self::extension(rm);
         let plain = |is_byte: bool, r: u8| is_byte && r >= 4;
         let wanted = plain(bytes.0, reg) || matches!(rm, Rm::Reg(r) if plain(bytes.1, r));
@@ -247,6 +257,7 @@ impl Asm {
 
     #[allow(clippy::too_many_arguments, reason = "they are the parts of the encoding")]
     fn vex_before(&mut self, map: Map, pp: Pp, w: bool, op: u8, reg: u8, v: u8, rm: Rm, immediate: usize) {
+        self.segment(rm);
         let (x, b) = Self::extension(rm);
         self.byte(0xc4);
         self.byte((!((reg >> 3) << 2 | x << 1 | b) & 7) << 5 | map as u8);
@@ -317,6 +328,10 @@ impl Asm {
     /// `call reg`.
     pub(crate) fn call_reg(&mut self, reg: u8) {
         self.op(false, 0xff, 2, Rm::Reg(reg));
+    }
+    /// Does nothing, in one byte.
+    pub(crate) fn nop(&mut self) {
+        self.byte(0x90);
     }
     /// A call of `to`, in the region.
     pub(crate) fn call(&mut self, to: usize) {

@@ -5,7 +5,7 @@
 use crate::{AddressSpace, Ram};
 use std::{fmt, iter::FusedIterator};
 use vm_memory::{
-    GuestAddress, GuestMemory, GuestMemoryError, GuestMemoryMmap, Permissions, VolatileMemory, VolatileSlice,
+    GuestAddress, GuestMemory, GuestMemoryError, GuestMemoryMmap, Permissions, VolatileSlice,
     bitmap::{Bitmap, BitmapSlice, WithBitmapSlice},
     guest_memory::GuestMemorySliceIterator,
 };
@@ -52,12 +52,10 @@ impl<'a> Iterator for Slices<'a> {
         }
         let found = self.space.piece(self.at, self.left, self.write).and_then(|(at, len)| {
             let ram = self.space.ram();
-            let plain = ram.mapping().get_slice(usize::try_from(at).ok()?, len).ok()?;
-            // SAFETY: the slice is of the mapping, which lives as long as `space`; harts and devices reach it by
+            let first = ram.pointer(at, len)?;
+            // SAFETY: the bytes are of the mapping, which lives as long as `space`; harts and devices reach it by
             // atomic accesses only.
-            let slice = unsafe {
-                VolatileSlice::with_bitmap(plain.ptr_guard_mut().as_ptr(), len, Code { ram, at }, None)
-            };
+            let slice = unsafe { VolatileSlice::with_bitmap(first, len, Code { ram, at }, None) };
             Some((slice, len))
         });
         let Some((slice, len)) = found else {

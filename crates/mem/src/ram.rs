@@ -5,13 +5,16 @@
 //! and gives it a new version, and so every block decoded from it is stale, in every hart.
 
 use portable_atomic::AtomicU128;
-use rustix::mm::{MapFlags, ProtFlags, mmap};
+use rustix::mm::{MapFlags, MprotectFlags, ProtFlags, mmap, mprotect};
 #[cfg(target_os = "linux")]
 use rustix::thread::{MembarrierCommand, membarrier};
-use std::fs::File;
-use std::sync::{
-    OnceLock,
-    atomic::{AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering, fence},
+use std::{
+    fs::File,
+    ops::Range,
+    sync::{
+        OnceLock,
+        atomic::{AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering, fence},
+    },
 };
 use vm_memory::MmapRegion;
 
@@ -23,13 +26,44 @@ pub const PAGE_SHIFT: u32 = 12;
 /// The bit of a page's version that says that instructions were decoded out of it.
 const CODE: u32 = 1;
 
+/// How much there is.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Sizes {
+    /// Bytes of the part that begins at offset 0.
+    pub(crate) main: u64,
+    /// Offsets of the rest, if there is one, behind the first part.
+    pub(crate) rest: Range<u64>,
+    /// The guest's address of the first part, if a [`Window`] is wanted.
+    pub(crate) window: Option<u64>,
+}
+
+/// The guest's addresses from 0 up to the end of the memory's first part, and a margin before and after, as one range
+/// of the host's addresses: nothing else of the host's lies there, and where there is no memory every access faults.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// The host's address of the guest's address 0.
+    pub address: u64,
+    /// The first part, by the guest's addresses.
+    pub first: u64,
+    /// Its last byte.
+    pub last: u64,
+}
+
+impl Window {
+    /// Bytes that lie before the guest's address 0, and behind the last one.
+    pub const MARGIN: u64 = 16 << 20;
+}
+
 /// All RAM and ROM of a machine, addressed by offsets.
 pub struct Ram {
-    map: MmapRegion,
+    /// What everything is in.
+    _map: MmapRegion,
+    /// Where offset 0 is.
     base: *mut u8,
+    sizes: Sizes,
     /// What `pages` is in. The host gives memory to those that are used, so that large RAM costs nothing by itself.
     _versions: MmapRegion,
-    /// One version a page: its length times [`PAGE`] is the mapping's length.
+    /// One version a page, up to the last one's.
     pages: *const [AtomicU32],
     /// How often any page got a new version.
     renewals: AtomicU64,
@@ -41,18 +75,47 @@ unsafe impl Send for Ram {}
 unsafe impl Sync for Ram {}
 
 impl Ram {
-    /// `size` zero bytes; a multiple of [`PAGE`].
-    pub(crate) fn new(size: u64) -> Result<Self, String> {
-        let pages = usize::try_from(size >> PAGE_SHIFT)
-            .map_err(|_| format!("{size:#x} bytes do not fit this host"))?;
-        let map = |bytes| {
-            MmapRegion::new(bytes).map_err(|e| format!("the host gives no {size:#x} bytes of memory: {e}"))
+    /// Zero bytes: so many, multiples of [`PAGE`].
+    pub(crate) fn new(sizes: Sizes) -> Result<Self, String> {
+        let end = sizes.main.max(sizes.rest.end);
+        let host =
+            |bytes: u64| usize::try_from(bytes).map_err(|_| format!("{bytes:#x} bytes do not fit this host"));
+        let none = |bytes: usize, why: &dyn std::fmt::Display| {
+            format!("the host gives no {bytes:#x} bytes of memory: {why}")
         };
+        let (before, after) = match sizes.window {
+            Some(first) => (Window::MARGIN + first, Window::MARGIN),
+            None => (0, 0),
+        };
+        debug_assert!(sizes.rest.is_empty() || sizes.rest.start >= sizes.main + after, "{sizes:x?}");
         // An empty mapping is no mapping to the host; one page that no offset reaches stands for it.
-        let (map, versions) = (map(pages.max(1) << PAGE_SHIFT)?, map(pages.max(1) * size_of::<AtomicU32>())?);
-        let (base, first) = (map.as_ptr(), versions.as_ptr().cast::<AtomicU32>());
+        let whole = host(before + end.max(PAGE) + after)?;
+        let map = MmapRegion::new(whole).map_err(|why| none(whole, &why))?;
+        let base = map.as_ptr().wrapping_add(host(before)?);
+        // What the window has beside memory; without one, these are empty.
+        let behind = sizes.main..sizes.main + after;
+        for (from, bytes) in
+            [(map.as_ptr(), host(before)?), (base.wrapping_add(host(behind.start)?), host(after)?)]
+        {
+            if bytes > 0 {
+                // SAFETY: these pages lie in our own mapping, to which nobody has a reference yet.
+                unsafe { mprotect(from.cast(), bytes, MprotectFlags::empty()) }
+                    .map_err(|why| none(bytes, &why))?;
+            }
+        }
+        let pages = host(end >> PAGE_SHIFT)?;
+        let bytes = pages.max(1) * size_of::<AtomicU32>();
+        let versions = MmapRegion::new(bytes).map_err(|why| none(bytes, &why))?;
+        let first = versions.as_ptr().cast::<AtomicU32>();
         let pages = std::ptr::slice_from_raw_parts(first.cast_const(), pages);
-        Ok(Ram { map, base, _versions: versions, pages, renewals: AtomicU64::new(0) })
+        Ok(Ram { _map: map, base, sizes, _versions: versions, pages, renewals: AtomicU64::new(0) })
+    }
+
+    /// The guest's addresses as the host has them, if they are in one range.
+    pub fn window(&self) -> Option<Window> {
+        let first = self.sizes.window?;
+        let address = (self.base as u64).wrapping_sub(first);
+        Some(Window { address, first, last: first + (self.sizes.main - 1) })
     }
 
     /// Has the bytes from `at` on be those of `file` from `offset` on. Only while nobody uses any of it.
@@ -67,8 +130,7 @@ impl Ram {
         offset: u64,
         shared: bool,
     ) -> Result<(), String> {
-        let end = at.checked_add(size).filter(|end| *end <= self.len());
-        if end.is_none() || !(at | size).is_multiple_of(PAGE) || size == 0 {
+        if !self.holds(at, size) || !(at | size).is_multiple_of(PAGE) || size == 0 {
             return Err(format!("{size:#x} bytes at {at:#x} are no pages of memory"));
         }
         let kind = if shared { MapFlags::SHARED } else { MapFlags::PRIVATE | MapFlags::NORESERVE };
@@ -81,15 +143,28 @@ impl Ram {
         mapped.map(drop).map_err(|why| format!("the host does not map it: {why}"))
     }
 
+    /// The version of the page at `at`, if that lies in here.
+    #[inline(always)]
+    fn page(&self, at: u64) -> Option<&AtomicU32> {
+        if self.has(at) { self.pages().get((at >> PAGE_SHIFT) as usize) } else { None }
+    }
+
     #[inline(always)]
     fn pages(&self) -> &[AtomicU32] {
         // SAFETY: the mapping holds that many zeros at first, is aligned to a page, and lives as long as `self`.
         unsafe { &*self.pages }
     }
 
-    /// Bytes.
-    pub fn len(&self) -> u64 {
-        (self.pages().len() as u64) << PAGE_SHIFT
+    /// Whether there is a byte at this offset.
+    #[inline(always)]
+    fn has(&self, at: u64) -> bool {
+        at < self.sizes.main || self.sizes.rest.contains(&at)
+    }
+
+    /// Whether all these bytes lie in here, in one piece.
+    fn holds(&self, at: u64, len: u64) -> bool {
+        let Some(end) = at.checked_add(len) else { return false };
+        end <= self.sizes.main || at >= self.sizes.rest.start && end <= self.sizes.rest.end
     }
 
     /// The host's address of the first byte.
@@ -111,24 +186,20 @@ impl Ram {
         self.renew(page.saturating_mul(PAGE), 1);
     }
 
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.pages().is_empty()
-    }
-
-    /// The mapping itself, for those who give it to the host (block devices' buffers, the JIT).
-    pub fn mapping(&self) -> &MmapRegion {
-        &self.map
+    /// Where these bytes are, for those who give them to the host; `None` if not all lie in here.
+    pub(crate) fn pointer(&self, at: u64, len: usize) -> Option<*mut u8> {
+        // SAFETY: it lies in the mapping.
+        self.holds(at, len as u64).then(|| unsafe { self.base.add(at as usize) })
     }
 
     /// Reads a word, little-endian; `None` if it does not lie in here.
     #[inline(always)]
     pub fn load<T: Word>(&self, at: u64) -> Option<T> {
         if at.is_multiple_of(T::SIZE) {
-            if at >= self.len() {
+            if !self.has(at) {
                 return None;
             }
-            // SAFETY: `at` is aligned and lies in the mapping, whose length is a multiple of every word's.
+            // SAFETY: `at` is aligned and lies in the mapping, whose parts' lengths are multiples of every word's.
             Some(unsafe { T::load(self.base.add(at as usize)) })
         } else {
             self.load_split(at)
@@ -140,7 +211,7 @@ impl Ram {
     #[must_use]
     pub fn store<T: Word>(&self, at: u64, value: T) -> bool {
         if at.is_multiple_of(T::SIZE) {
-            let Some(page) = self.pages().get((at >> PAGE_SHIFT) as usize) else { return false };
+            let Some(page) = self.page(at) else { return false };
             // SAFETY: `at` is aligned, and there is a page for it.
             unsafe { T::store(self.base.add(at as usize), value) };
             if page.load(Ordering::Relaxed) & CODE != 0 {
@@ -165,7 +236,7 @@ impl Ram {
     /// Puts `new` into an aligned word if it holds `old`, atomically and in order with everything; gives what it
     /// held, as `Ok` if that was `old`. `None` if it is not aligned or does not lie in here.
     pub fn compare_exchange<T: Word>(&self, at: u64, old: T, new: T) -> Option<Result<T, T>> {
-        let page = self.pages().get((at >> PAGE_SHIFT) as usize).filter(|_| at.is_multiple_of(T::SIZE))?;
+        let page = self.page(at).filter(|_| at.is_multiple_of(T::SIZE))?;
         // SAFETY: `at` is aligned, and there is a page for it.
         let result = unsafe { T::compare_exchange(self.base.add(at as usize), old, new) };
         if page.load(Ordering::Relaxed) & CODE != 0 {
@@ -176,7 +247,7 @@ impl Ram {
 
     /// As [`compare_exchange`](Self::compare_exchange), of 16 bytes aligned to 16.
     pub fn compare_exchange_pair(&self, at: u64, old: u128, new: u128) -> Option<Result<u128, u128>> {
-        let page = self.pages().get((at >> PAGE_SHIFT) as usize).filter(|_| at.is_multiple_of(16))?;
+        let page = self.page(at).filter(|_| at.is_multiple_of(16))?;
         // SAFETY: `at` is aligned, and there is a page for it.
         let word = unsafe { AtomicU128::from_ptr(self.base.add(at as usize).cast()) };
         let result = word.compare_exchange(old.to_le(), new.to_le(), Ordering::SeqCst, Ordering::SeqCst);
@@ -207,7 +278,7 @@ impl Ram {
 
     /// Copies bytes out; `false` if some do not lie in here.
     pub fn read(&self, at: u64, bytes: &mut [u8]) -> bool {
-        let fits = at.checked_add(bytes.len() as u64).is_some_and(|end| end <= self.len());
+        let fits = self.holds(at, bytes.len() as u64);
         if fits {
             for (i, byte) in bytes.iter_mut().enumerate() {
                 *byte = self.byte(at + i as u64).load(Ordering::Relaxed);
@@ -218,7 +289,7 @@ impl Ram {
 
     /// Copies bytes in; `false`, and nothing copied, if some would not lie in here.
     pub fn write(&self, at: u64, bytes: &[u8]) -> bool {
-        let fits = at.checked_add(bytes.len() as u64).is_some_and(|end| end <= self.len());
+        let fits = self.holds(at, bytes.len() as u64);
         if fits {
             for (i, byte) in bytes.iter().enumerate() {
                 self.byte(at + i as u64).store(*byte, Ordering::Relaxed);
@@ -274,7 +345,7 @@ impl Ram {
 
     /// The byte at `at`, which lies in here.
     fn byte(&self, at: u64) -> &AtomicU8 {
-        assert!(at < self.len(), "callers check offsets");
+        assert!(self.has(at), "callers check offsets");
         // SAFETY: `at` lies in the mapping, which lives as long as `self`.
         unsafe { AtomicU8::from_ptr(self.base.add(at as usize)) }
     }
@@ -366,9 +437,36 @@ words!(u8 AtomicU8, u16 AtomicU16, u32 AtomicU32, u64 AtomicU64);
 mod tests {
     use super::*;
 
+    fn of(main: u64) -> Ram {
+        Ram::new(Sizes { main, ..Sizes::default() }).unwrap()
+    }
+
+    #[test]
+    fn what_lies_between_two_parts_is_not_there() {
+        let main = 2 * PAGE;
+        let rest = main + Window::MARGIN..main + Window::MARGIN + PAGE;
+        for window in [None, Some(0x8000_0000)] {
+            let ram = Ram::new(Sizes { main, rest: rest.clone(), window }).unwrap();
+            assert!(ram.store(main - 8, 1u64) && ram.store(rest.start, 2u64) && ram.store(rest.end - 1, 3u8));
+            assert_eq!((ram.load::<u64>(main - 8), ram.load::<u64>(rest.start)), (Some(1), Some(2)));
+            for at in [main, rest.start - 8, rest.end, u64::MAX - 7] {
+                assert_eq!(ram.load::<u64>(at), None, "{at:#x}");
+                assert!(!ram.store(at, 0u64) && !ram.write(at, &[0]) && !ram.read(at, &mut [0]), "{at:#x}");
+                assert_eq!(ram.compare_exchange(at, 0u64, 1), None, "{at:#x}");
+            }
+            assert!(!ram.write(main - 1, &[0; 2]) && ram.pointer(main - 1, 2).is_none());
+            let version = ram.mark_code(rest.start);
+            assert!(ram.store(rest.start, 0u8));
+            assert_ne!(ram.version(rest.start), version);
+            let seen = ram.window().map(|window| (window.first, window.last, window.address));
+            let address = ram.address().wrapping_sub(0x8000_0000);
+            assert_eq!(seen, window.map(|first| (first, first + main - 1, address)));
+        }
+    }
+
     #[test]
     fn sixteen_bytes_change_if_they_are_what_they_were() {
-        let ram = Ram::new(PAGE).unwrap();
+        let ram = of(PAGE);
         assert!(ram.store(0x18, 7u64));
         assert_eq!(ram.compare_exchange_pair(0x10, 0, 1), Some(Err(7 << 64)));
         assert_eq!(ram.compare_exchange_pair(0x10, 7 << 64, 9 << 64 | 8), Some(Ok(7 << 64)));
@@ -379,7 +477,7 @@ mod tests {
 
     #[test]
     fn a_store_into_code_makes_what_was_decoded_stale_once() {
-        let ram = Ram::new(2 * PAGE).unwrap();
+        let ram = of(2 * PAGE);
         let version = ram.mark_code(0x10);
         assert_eq!(ram.version(0xfff), version);
         assert!(ram.store(PAGE, 1u64));
@@ -394,7 +492,7 @@ mod tests {
 
     #[test]
     fn memory_that_is_replaced_makes_what_was_decoded_stale() {
-        let ram = Ram::new(3 * PAGE).unwrap();
+        let ram = of(3 * PAGE);
         let versions = [0, PAGE, 2 * PAGE].map(|at| ram.mark_code(at));
         ram.renew(PAGE, 1);
         ram.renew(5 * PAGE, u64::MAX);
@@ -404,7 +502,7 @@ mod tests {
 
     #[test]
     fn a_store_across_pages_reaches_both() {
-        let ram = Ram::new(2 * PAGE).unwrap();
+        let ram = of(2 * PAGE);
         let versions = [ram.mark_code(0), ram.mark_code(PAGE)];
         assert!(ram.store(PAGE - 4, 0x1122_3344_5566_7788u64));
         assert_eq!(ram.load::<u64>(PAGE - 4), Some(0x1122_3344_5566_7788));
@@ -414,12 +512,12 @@ mod tests {
 
     #[test]
     fn nothing_lies_beyond_the_end() {
-        let ram = Ram::new(PAGE).unwrap();
+        let ram = of(PAGE);
         assert_eq!(ram.load::<u64>(PAGE), None);
         assert_eq!(ram.load::<u64>(PAGE - 4), None);
         assert!(!ram.store(PAGE - 1, 0u16) && !ram.store(u64::MAX, 0u8) && !ram.store(u64::MAX - 7, 0u64));
         assert!(!ram.write(u64::MAX, &[0; 2]));
         assert_eq!(ram.compare_exchange(2, 0u32, 0), None);
-        assert!(Ram::new(0).unwrap().load::<u8>(0).is_none());
+        assert!(of(0).load::<u8>(0).is_none());
     }
 }

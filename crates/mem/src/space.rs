@@ -2,7 +2,7 @@
 
 use crate::{
     Access, Unmodelled,
-    ram::{PAGE, PAGE_SHIFT, Ram},
+    ram::{PAGE, PAGE_SHIFT, Ram, Sizes, Window},
 };
 use std::{fmt, fs::File, sync::Arc};
 
@@ -128,9 +128,12 @@ impl Kind {
     }
 }
 
+/// Where a region's end may lie that has a [`Window`]: 128 GiB.
+const HIGHEST: u64 = 1 << 37;
+
 struct Entry {
     region: Region,
-    /// Memory: offset into [`Ram`].
+    /// Memory: offset into [`Ram`], once all regions are known.
     at: u64,
     /// A device: index into `devices`.
     device: usize,
@@ -142,7 +145,9 @@ pub struct Builder {
     /// Sorted by base.
     entries: Vec<Entry>,
     devices: Vec<Arc<dyn Mmio>>,
+    /// Bytes of all memory.
     ram: u64,
+    /// The region's base, and what stands for some of it.
     backings: Vec<(u64, Backing)>,
 }
 
@@ -173,14 +178,13 @@ impl Builder {
         size: u64,
         backings: impl IntoIterator<Item = Backing>,
     ) -> Result<(), LayoutError> {
-        let first = self.ram;
         self.ram(name, base, size)?;
         let fits = |backing: &Backing| backing.at.checked_add(backing.size).is_some_and(|end| end <= size);
         for backing in backings {
             if !fits(&backing) {
                 return Err(LayoutError::Size { name: name.into(), base, size });
             }
-            self.backings.push((first + backing.at, backing));
+            self.backings.push((base, backing));
         }
         Ok(())
     }
@@ -198,7 +202,7 @@ impl Builder {
         size: u64,
         device: Arc<dyn Mmio>,
     ) -> Result<(), LayoutError> {
-        self.insert(name, base, size, Kind::Io, 0)?;
+        self.insert(name, base, size, Kind::Io)?;
         self.devices.push(device);
         Ok(())
     }
@@ -222,12 +226,12 @@ impl Builder {
         }
         let too_much = || LayoutError::Size { name: name.into(), base, size };
         let ram = self.ram.checked_add(size).filter(|ram| *ram < 1 << 56).ok_or_else(too_much)?;
-        self.insert(name, base, size, kind, self.ram)?;
+        self.insert(name, base, size, kind)?;
         self.ram = ram;
         Ok(())
     }
 
-    fn insert(&mut self, name: &str, base: u64, size: u64, kind: Kind, at: u64) -> Result<(), LayoutError> {
+    fn insert(&mut self, name: &str, base: u64, size: u64, kind: Kind) -> Result<(), LayoutError> {
         let name = name.to_owned();
         let Some(last) = size.checked_sub(1).and_then(|size| base.checked_add(size)) else {
             return Err(LayoutError::Size { name, base, size });
@@ -241,19 +245,60 @@ impl Builder {
         }
         self.entries.insert(
             here,
-            Entry { region: Region { name, base, size, kind }, at, device: self.devices.len() },
+            Entry { region: Region { name, base, size, kind }, at: 0, device: self.devices.len() },
         );
         Ok(())
     }
 
     /// The address space, its memory zero.
-    pub fn finish(self) -> Result<Arc<AddressSpace>, LayoutError> {
-        let mut ram = Ram::new(self.ram).map_err(LayoutError::Host)?;
-        for (at, Backing { size, file, shared, .. }) in self.backings {
-            ram.map_file(at, size, &file, 0, shared).map_err(LayoutError::Host)?;
+    pub fn finish(mut self) -> Result<Arc<AddressSpace>, LayoutError> {
+        let main = self.windowed();
+        let window = main.map(|main| self.entries[main].region.base);
+        let mut ram = Ram::new(self.place(main, window)).or_else(|why| {
+            // A host that spares no addresses for a window may have the memory.
+            let sizes = window.map(|_| self.place(None, None));
+            sizes.map_or(Err(why), Ram::new)
+        });
+        if let Ok(ram) = &mut ram {
+            for (base, Backing { at, size, file, shared }) in &self.backings {
+                let entry = self.entries.iter().find(|entry| entry.region.base == *base);
+                let first = entry.map_or(u64::MAX, |entry| entry.at + at);
+                ram.map_file(first, *size, file, 0, *shared).map_err(LayoutError::Host)?;
+            }
         }
-        let (entries, devices) = (self.entries, self.devices);
+        let (entries, devices, ram) = (self.entries, self.devices, ram.map_err(LayoutError::Host)?);
         Ok(Arc::new(AddressSpace { entries, devices, ram, unmodelled: Unmodelled::default() }))
+    }
+
+    /// The region that is to have a [`Window`]: the largest of those that do not lie too high.
+    fn windowed(&self) -> Option<usize> {
+        let entries = self.entries.iter().enumerate();
+        let low = |region: &Region| {
+            region.kind == Kind::Ram && region.base.checked_add(region.size).is_some_and(|end| end <= HIGHEST)
+        };
+        let fit = entries.filter(|(_, entry)| low(&entry.region));
+        fit.max_by_key(|(_, entry)| entry.region.size).map(|(i, _)| i)
+    }
+
+    /// Says of each region of memory where it is to be: `main` at offset 0, if it is to have a window, and all others
+    /// behind it and the window's margin.
+    fn place(&mut self, main: Option<usize>, window: Option<u64>) -> Sizes {
+        let size = main.map_or(0, |main| self.entries[main].region.size);
+        let first = if main.is_some() { size + Window::MARGIN } else { 0 };
+        let mut next = first;
+        for (i, entry) in self.entries.iter_mut().enumerate() {
+            if Some(i) != main && entry.region.kind != Kind::Io {
+                entry.at = next;
+                next += entry.region.size;
+            }
+        }
+        if let Some(main) = main {
+            self.entries[main].at = 0;
+        }
+        if main.is_some() {
+            return Sizes { main: size, rest: first..next, window };
+        }
+        Sizes { main: next, rest: 0..0, window }
     }
 }
 

@@ -46,7 +46,7 @@ impl Memory {
         let mut builder = AddressSpace::build();
         builder.ram("process", 0, SIZE).map_err(|e| e.to_string())?;
         let space = builder.finish().map_err(|e| e.to_string())?;
-        let base = space.ram().mapping().as_ptr() as u64;
+        let base = space.ram().address();
         let memory = Memory { space, base, maps: RwLock::default(), code_taken: AtomicU64::new(0) };
         memory.reserve(0..SIZE).map_err(|_| "the host reserves no addresses for the guest".to_owned())?;
         Ok(memory)
