@@ -118,6 +118,37 @@ impl Op {
         }
     }
 
+    /// The same with other operands.
+    pub(crate) fn map_args(mut self, to: impl Fn(Arg) -> Arg) -> Op {
+        match &mut self {
+            Op::Nop | Op::Insn(..) | Op::Fence | Op::Goto(_) | Op::Call(_) | Op::Step(_) => {}
+            Op::Un(_, a)
+            | Op::Un32(_, a)
+            | Op::Copy(a)
+            | Op::Load(_, a, _)
+            | Op::LoadFloat(_, a, _)
+            | Op::LoadReserved(_, a)
+            | Op::SetX(_, a)
+            | Op::SetF(_, a)
+            | Op::FpToInt(_, _, _, a)
+            | Op::IntToFp(_, _, a)
+            | Op::FpToFp(_, _, a)
+            | Op::FloatBits(_, a)
+            | Op::BitsFloat(_, a)
+            | Op::JumpIf(a, _)
+            | Op::Jump(a) => *a = to(*a),
+            Op::Bin(_, a, b)
+            | Op::Bin32(_, a, b)
+            | Op::Store(_, a, _, b)
+            | Op::Amo(_, _, a, b)
+            | Op::StoreConditional(_, a, b)
+            | Op::StoreFloat(_, a, _, b)
+            | Op::FpTest(_, _, a, b) => (*a, *b) = (to(*a), to(*b)),
+            Op::Select(a, b, c) | Op::Fp(_, _, [a, b, c]) => (*a, *b, *c) = (to(*a), to(*b), to(*c)),
+        }
+        self
+    }
+
     /// Whether it can neither leave the block nor be seen from outside but by its result.
     fn is_pure(&self) -> bool {
         matches!(self, Op::Bin(..) | Op::Bin32(..) | Op::Un(..) | Op::Un32(..) | Op::Select(..) | Op::Copy(_))
@@ -126,6 +157,7 @@ impl Op {
     /// Whether a translator has to have it. Of any other it may leave the instruction to the interpreter.
     pub fn is_simple(&self) -> bool {
         match self {
+            Op::Bin(Bin::Ror, _, Arg::C(_)) | Op::Bin32(Bin::Ror, _, Arg::C(_)) => true,
             Op::Bin(f, ..) | Op::Bin32(f, ..) => {
                 use Bin::*;
                 matches!(
@@ -146,7 +178,7 @@ impl Op {
     }
 
     /// Whether the hart may be looked at from outside here, so that all registers must be as the guest has them.
-    fn shows_state(&self) -> bool {
+    pub(crate) fn shows_state(&self) -> bool {
         !self.is_simple()
     }
 }

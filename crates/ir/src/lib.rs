@@ -7,6 +7,7 @@
 
 mod block;
 mod crypto;
+mod fuse;
 mod lift;
 mod ops;
 mod reader;

@@ -16,7 +16,7 @@ use crate::{
     x64::{Alu, Asm, Cc, R14, RAX, RBP, RCX, RDX, Rm},
 };
 use hartwright_hart::{Hart, layout};
-use hartwright_ir::{Arg, Bin, Block, Fmt, Op};
+use hartwright_ir::{Arg, Bin, Block, Fmt, Op, Un};
 use hartwright_mem::{PAGE, Window};
 
 /// No register.
@@ -185,9 +185,11 @@ pub(crate) enum Cold {
         to: u64,
         leave: Leave,
     },
+    /// A page with code was written to: a register has the address of its version, or its number in the window.
     Wrote {
         from: usize,
         version: u8,
+        is_page: bool,
         leave: Leave,
     },
     Probe {
@@ -256,6 +258,10 @@ pub(crate) struct Emitter {
     id: u32,
     /// The guest's addresses that code may use as they are.
     pub(crate) window: Option<Window>,
+    /// From where the window has the guest's address 0 to where it has that page's version.
+    pub(crate) versions_apart: i32,
+    /// Whether operations on 32 bits have their results zero-extended, not sign-extended.
+    pub(crate) unsigned: bool,
     /// Whether code keeps a record of each access.
     pub(crate) journals: bool,
     pub(crate) cold: Vec<Cold>,
@@ -313,6 +319,8 @@ impl Emitter {
             mode: 0,
             id: 0,
             window: None,
+            versions_apart: 0,
+            unsigned: false,
             journals: false,
             cold: vec![],
             loc: vec![],
@@ -362,10 +370,14 @@ impl Emitter {
         let mut i = 0;
         while i < ops.len() {
             let next = ops.get(i + 1).copied();
-            let to_x = match next {
-                Some(Op::SetX(x, Arg::V(v))) if v as usize == i => HOME[x as usize],
-                _ => NONE,
-            };
+            if let Some(next) = next
+                && self.last[i] == i as u32 + 1
+                && self.two_at_once(i, ops[i], next, home_of(ops, i + 1))
+            {
+                i += 2;
+                continue;
+            }
+            let to_x = home_of(ops, i);
             let to_f = match next {
                 Some(Op::SetF(f, Arg::V(v))) if v as usize == i => FLOAT_HOME[f as usize],
                 _ => NONE,
@@ -424,6 +436,34 @@ impl Emitter {
             self.release(i);
             i += 1;
         }
+    }
+
+    /// Writes operation `i` and the one that alone uses its value, where the host has both in one.
+    fn two_at_once(&mut self, i: usize, op: Op, next: Op, home: u8) -> bool {
+        let value = Arg::V(i as u32);
+        let loc = match (op, next) {
+            (Op::Bin(Bin::Shl, a, Arg::C(n @ 1..=3)), Op::Bin(Bin::Add, x, y))
+                if x != y && !matches!((x, y), (Arg::C(_), _) | (_, Arg::C(_))) =>
+            {
+                let index = self.reg(a);
+                let base = self.reg(if x == value { y } else { x });
+                let d = self.dest(home);
+                self.asm.lea(true, d, Rm::Scaled(base, index, n as u8, 0));
+                Some(Loc::Gpr(d))
+            }
+            (Op::Bin32(f, a, b), Op::Un(Un::Zext(32), _)) if is_plain(f) => {
+                self.unsigned = true;
+                let loc = self.bin(i, false, f, a, b, home);
+                self.unsigned = false;
+                loc
+            }
+            _ => None,
+        };
+        if let Some(loc) = loc {
+            self.loc[i + 1] = loc;
+            self.release(i + 1);
+        }
+        loc.is_some()
     }
 
     /// Writes one operation; `false` if the interpreter does its instruction instead.
@@ -612,9 +652,9 @@ impl Emitter {
         self.asm.mov(RCX, Rm::Reg(RAX));
         self.asm.alu_imm(false, Alu::And, Rm::Reg(RCX), 2 * (JUMPS as i32 - 1));
         self.asm.lea(true, RDX, Rm::Here(self.data.jump(self.mode, 0)));
-        self.asm.alu(true, Alu::Cmp, RAX, Rm::Scaled(RDX, RCX, 0));
+        self.asm.alu(true, Alu::Cmp, RAX, Rm::Scaled(RDX, RCX, 3, 0));
         let miss = self.asm.jcc(Cc::Ne);
-        self.asm.jmp_rm(Rm::Scaled(RDX, RCX, 8));
+        self.asm.jmp_rm(Rm::Scaled(RDX, RCX, 3, 8));
         // An odd address is in no table, and is made even by who is asked then.
         let leave = self.leaving(0, Why::Indirect, 0);
         self.cold.push(Cold::Leave { from: miss, leave });
@@ -651,8 +691,12 @@ impl Emitter {
                     self.asm.patch(from, here);
                     self.far(to, leave);
                 }
-                Cold::Wrote { from, version, leave } => {
+                Cold::Wrote { from, version, is_page, leave } => {
                     self.asm.patch(from, here);
+                    if is_page {
+                        self.asm.op_imm8(true, 0xc1, 4, Rm::Reg(version), 2);
+                        self.asm.alu(true, Alu::Add, version, Rm::Here(self.data.window_versions));
+                    }
                     self.asm.store(Rm::Here(self.data.addr), version);
                     self.leave(leave);
                 }
@@ -835,6 +879,22 @@ impl Emitter {
 /// Whether floating point is on in this mode: see [`Hart::rules`].
 pub(crate) fn has_float(mode: u8) -> bool {
     u64::from(mode) & Hart::<u64>::FLOAT_ON != 0
+}
+
+/// Whether the host's operation on 32 bits leaves the upper half of the register zero.
+fn is_plain(f: Bin) -> bool {
+    matches!(
+        f,
+        Bin::Add | Bin::Sub | Bin::And | Bin::Or | Bin::Xor | Bin::Shl | Bin::Shr | Bin::Sar | Bin::Mul
+    )
+}
+
+/// The home of the register that the value of operation `i` goes to next.
+fn home_of(ops: &[Op], i: usize) -> u8 {
+    match ops.get(i + 1) {
+        Some(Op::SetX(x, Arg::V(v))) if *v as usize == i => HOME[*x as usize],
+        _ => NONE,
+    }
 }
 
 /// The register that `v` differs from by so little that a [`Window`]'s margin is not left in one block.

@@ -64,7 +64,7 @@ impl Emitter {
         match (f, small(b)) {
             (Add, Some(0)) if !w => {
                 let a = self.rm(a);
-                self.asm.op(true, 0x63, d, a);
+                self.asm.op(!self.unsigned, if self.unsigned { 0x8b } else { 0x63 }, d, a);
                 return Some(Loc::Gpr(d));
             }
             (Add, Some(c))
@@ -141,7 +141,7 @@ impl Emitter {
                 }
             }
         }
-        if !w {
+        if !w && !self.unsigned {
             self.asm.op(true, 0x63, d, Rm::Reg(d));
         }
         Some(Loc::Gpr(d))
@@ -250,7 +250,21 @@ impl Emitter {
     }
 
     fn multiply_high(&mut self, w: bool, f: Bin, a: Arg, b: Arg, home: u8) -> Option<Loc> {
-        if !w || !self.take(7) {
+        if !w {
+            return None;
+        }
+        if f == Bin::Mulhu {
+            if !self.take(1 << RDX) {
+                return None;
+            }
+            self.move_to(RDX, a);
+            let b = if let Arg::C(_) = b { Rm::Reg(self.reg(b)) } else { self.rm(b) };
+            let d = self.dest(home);
+            // mulx
+            self.asm.vex(Map::M0f38, Pp::F2, true, 0xf6, d, d, b);
+            return Some(Loc::Gpr(d));
+        }
+        if !self.take(7) {
             return None;
         }
         self.move_to(RCX, b);

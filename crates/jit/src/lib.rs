@@ -171,16 +171,17 @@ impl<'c> Jit<'c> {
             region.set(data.boxes + of(fmt), fmt.boxed(0));
             region.set(data.nan + of(fmt), fmt.boxed(nan));
         }
-        let window = hart.ram().window().filter(|_| faults::are_handled());
-        if let Some(Window { address, first, last }) = window {
-            let versions = hart.ram().version_address(0).unwrap_or(0);
-            region.set(data.window_last, last);
-            region.set(data.window, address);
-            // Four bytes each.
-            region.set(data.window_versions, versions.wrapping_sub(first / PAGE * 4));
-        }
         let mut emitter = Emitter::new(data);
-        emitter.window = window;
+        let window = hart.ram().window().filter(|_| faults::are_handled());
+        let apart = |window: Window| i32::try_from(window.versions.wrapping_sub(window.address) as i64).ok();
+        if let Some((window @ Window { address, last, versions }, apart)) =
+            window.and_then(|window| Some((window, apart(window)?)))
+        {
+            region.set(emitter.data.window_last, last);
+            region.set(emitter.data.window, address);
+            region.set(emitter.data.window_versions, versions);
+            (emitter.window, emitter.versions_apart) = (Some(window), apart);
+        }
         emitter.write_doors(Behind { bring: bring as *const () as u64, call: call as *const () as u64 });
         region.write(0, &emitter.asm.code);
         let first = emitter.asm.at();
@@ -197,6 +198,7 @@ impl<'c> Jit<'c> {
             self.ready |= 1 << mode(rules);
             self.empty_table(mode(rules).into());
         }
+        block.fuse();
         block.sweep(&mut self.emitter.last);
         debug_assert_eq!(block.verify(), Ok(()), "{block}");
         let at = self.emitter.block(block, id, pc, mode(rules), self.next);

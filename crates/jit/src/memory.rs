@@ -161,12 +161,11 @@ impl Emitter {
             self.asm.nop();
         }
         if does.is_store() {
-            // To four times the number of the page.
             self.asm.lea(true, temp, Rm::Mem(b, offset));
-            self.asm.op_imm8(true, 0xc1, 5, Rm::Reg(temp), PAGE_SHIFT as u8 - 2);
-            self.asm.alu_imm(true, Alu::And, Rm::Reg(temp), -4);
-            self.asm.alu(true, Alu::Add, temp, Rm::Here(self.data.window_versions));
-            self.look_at_version(temp);
+            self.asm.op_imm8(true, 0xc1, 5, Rm::Reg(temp), PAGE_SHIFT as u8);
+            self.asm.op8_imm8(0xf6, 0, Rm::WindowTable(temp, self.versions_apart), 1);
+            let from = self.asm.jcc(Cc::Ne);
+            self.cold.push(Cold::Wrote { from, version: temp, is_page: true, leave: wrote });
         }
         let back = self.asm.at();
         self.cold.push(Cold::Direct(Direct {
@@ -259,7 +258,7 @@ impl Emitter {
             self.asm.mov(temp, hart_at(layout::NEAR[1] + layout::VERSIONS + 8 * slot as usize));
             self.asm.op8_imm8(0xf6, 0, Rm::Mem(temp, 0), 1);
             let from = self.asm.jcc(Cc::Ne);
-            self.cold.push(Cold::Wrote { from, version: temp, leave: wrote });
+            self.cold.push(Cold::Wrote { from, version: temp, is_page: false, leave: wrote });
         }
         let result_there = matches!(does, Move::Load(_, d) if d == temp);
         if keep && !result_there {
@@ -406,7 +405,7 @@ impl Emitter {
         self.asm.op8_imm8(0xf6, 0, Rm::Mem(temp, 0), 1);
         let from = self.asm.jcc(Cc::Ne);
         let leave = self.leaving(self.next, Why::Wrote, 0);
-        self.cold.push(Cold::Wrote { from, version: temp, leave });
+        self.cold.push(Cold::Wrote { from, version: temp, is_page: false, leave });
     }
 
     /// Finds the host's place of a word, its address in the temporary. If it is to be written and instructions were

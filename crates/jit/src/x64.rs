@@ -9,10 +9,12 @@ pub(crate) enum Rm {
     Mem(u8, i32),
     /// `gs:[base + disp]`.
     Window(u8, i32),
+    /// `gs:[index * 4 + disp]`.
+    WindowTable(u8, i32),
     /// `[base + index + disp]`.
     Sum(u8, u8, i32),
-    /// `[base + index * 8 + disp]`.
-    Scaled(u8, u8, i32),
+    /// `[base + (index << shift) + disp]`.
+    Scaled(u8, u8, u8, i32),
     /// At this offset of the [region](crate::region) that the code itself is in.
     Here(usize),
 }
@@ -121,9 +123,15 @@ impl Asm {
                 let next = self.at() + 4 + immediate;
                 return self.word((to as i64 - next as i64) as i32);
             }
+            Rm::WindowTable(index, disp) => {
+                // With no displacement's mode, `rbp` for a base means none, and 32 bits follow.
+                self.byte(reg | 4);
+                self.byte(2 << 6 | (index & 7) << 3 | RBP);
+                return self.word(disp);
+            }
             Rm::Mem(base, disp) | Rm::Window(base, disp) => (base, RSP, 0, disp),
             Rm::Sum(base, index, disp) => (base, index, 0, disp),
-            Rm::Scaled(base, index, disp) => (base, index, 3, disp),
+            Rm::Scaled(base, index, shift, disp) => (base, index, shift, disp),
         };
         let sib = index != RSP || base & 7 == RSP;
         let mode = match disp {
@@ -147,14 +155,15 @@ impl Asm {
         match rm {
             Rm::Reg(r) => (0, r >> 3),
             Rm::Mem(base, _) | Rm::Window(base, _) => (0, base >> 3),
-            Rm::Sum(base, index, _) | Rm::Scaled(base, index, _) => (index >> 3, base >> 3),
+            Rm::Sum(base, index, _) | Rm::Scaled(base, index, ..) => (index >> 3, base >> 3),
+            Rm::WindowTable(index, _) => (index >> 3, 0),
             Rm::Here(_) => (0, 0),
         }
     }
 
     /// The prefix of the segment that `rm` is in, which comes before all others.
     fn segment(&mut self, rm: Rm) {
-        if let Rm::Window(..) = rm {
+        if let Rm::Window(..) | Rm::WindowTable(..) = rm {
             self.byte(0x65);
         }
     }

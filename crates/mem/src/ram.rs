@@ -43,10 +43,11 @@ pub(crate) struct Sizes {
 pub struct Window {
     /// The host's address of the guest's address 0.
     pub address: u64,
-    /// The first part, by the guest's addresses.
-    pub first: u64,
-    /// Its last byte.
+    /// The guest's address of the last byte.
     pub last: u64,
+    /// The host's address of what would be the [version](Ram::version) of the page at the guest's address 0, were it
+    /// memory: four bytes a page. It is not far from `address`.
+    pub versions: u64,
 }
 
 impl Window {
@@ -56,14 +57,13 @@ impl Window {
 
 /// All RAM and ROM of a machine, addressed by offsets.
 pub struct Ram {
-    /// What everything is in.
+    /// What everything is in, the versions first.
     _map: MmapRegion,
     /// Where offset 0 is.
     base: *mut u8,
     sizes: Sizes,
-    /// What `pages` is in. The host gives memory to those that are used, so that large RAM costs nothing by itself.
-    _versions: MmapRegion,
-    /// One version a page, up to the last one's.
+    /// One version a page, up to the last one's. The host gives memory to those that are used, so that large RAM costs
+    /// nothing by itself.
     pages: *const [AtomicU32],
     /// How often any page got a new version.
     renewals: AtomicU64,
@@ -88,34 +88,35 @@ impl Ram {
             None => (0, 0),
         };
         debug_assert!(sizes.rest.is_empty() || sizes.rest.start >= sizes.main + after, "{sizes:x?}");
+        let pages = host(end >> PAGE_SHIFT)?;
+        let versions = host(end.div_ceil(PAGE / size_of::<AtomicU32>() as u64).next_multiple_of(PAGE))?;
         // An empty mapping is no mapping to the host; one page that no offset reaches stands for it.
-        let whole = host(before + end.max(PAGE) + after)?;
+        let whole = host(before + end.max(PAGE) + after)?.saturating_add(versions);
         let map = MmapRegion::new(whole).map_err(|why| none(whole, &why))?;
-        let base = map.as_ptr().wrapping_add(host(before)?);
+        let base = map.as_ptr().wrapping_add(versions + host(before)?);
         // What the window has beside memory; without one, these are empty.
-        let behind = sizes.main..sizes.main + after;
-        for (from, bytes) in
-            [(map.as_ptr(), host(before)?), (base.wrapping_add(host(behind.start)?), host(after)?)]
-        {
+        for (from, bytes) in [
+            (map.as_ptr().wrapping_add(versions), host(before)?),
+            (base.wrapping_add(host(sizes.main)?), host(after)?),
+        ] {
             if bytes > 0 {
                 // SAFETY: these pages lie in our own mapping, to which nobody has a reference yet.
                 unsafe { mprotect(from.cast(), bytes, MprotectFlags::empty()) }
                     .map_err(|why| none(bytes, &why))?;
             }
         }
-        let pages = host(end >> PAGE_SHIFT)?;
-        let bytes = pages.max(1) * size_of::<AtomicU32>();
-        let versions = MmapRegion::new(bytes).map_err(|why| none(bytes, &why))?;
-        let first = versions.as_ptr().cast::<AtomicU32>();
+        let first = map.as_ptr().cast::<AtomicU32>();
         let pages = std::ptr::slice_from_raw_parts(first.cast_const(), pages);
-        Ok(Ram { _map: map, base, sizes, _versions: versions, pages, renewals: AtomicU64::new(0) })
+        Ok(Ram { _map: map, base, sizes, pages, renewals: AtomicU64::new(0) })
     }
 
     /// The guest's addresses as the host has them, if they are in one range.
     pub fn window(&self) -> Option<Window> {
         let first = self.sizes.window?;
         let address = (self.base as u64).wrapping_sub(first);
-        Some(Window { address, first, last: first + (self.sizes.main - 1) })
+        let below = (first >> PAGE_SHIFT) * size_of::<AtomicU32>() as u64;
+        let versions = (self.pages().as_ptr() as u64).wrapping_sub(below);
+        Some(Window { address, last: first + (self.sizes.main - 1), versions })
     }
 
     /// Has the bytes from `at` on be those of `file` from `offset` on. Only while nobody uses any of it.
@@ -458,9 +459,11 @@ mod tests {
             let version = ram.mark_code(rest.start);
             assert!(ram.store(rest.start, 0u8));
             assert_ne!(ram.version(rest.start), version);
-            let seen = ram.window().map(|window| (window.first, window.last, window.address));
-            let address = ram.address().wrapping_sub(0x8000_0000);
-            assert_eq!(seen, window.map(|first| (first, first + main - 1, address)));
+            assert_eq!(ram.window().is_some(), window.is_some());
+            if let (Some(Window { address, last, versions }), Some(first)) = (ram.window(), window) {
+                assert_eq!((address + first, last), (ram.address(), first + main - 1));
+                assert_eq!(Some(versions + first / PAGE * 4), ram.version_address(0));
+            }
         }
     }
 
