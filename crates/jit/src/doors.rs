@@ -189,6 +189,11 @@ impl Emitter {
         let at = a.at();
         a.push(slot);
         a.push(place);
+        if !store {
+            a.mov(slot, Rm::Mem(RSP, 16));
+            a.op_imm8(false, 0x83, Alu::Sub as u8, Rm::Here(data.misses), 1);
+            a.store(Rm::Here(data.missed), slot);
+        }
         a.mov(slot, Rm::Reg(temp));
         a.mov(place, Rm::Reg(temp));
         // To 16 times the page's number.

@@ -72,6 +72,9 @@ pub(crate) struct Data {
     pub(crate) window_versions: usize,
     /// Where a temporary is kept.
     pub(crate) kept: usize,
+    /// How many loads may miss what is at hand before one is noticed, and where the last one comes back to.
+    pub(crate) misses: usize,
+    pub(crate) missed: usize,
     /// Where the next record of an access goes, and the first.
     pub(crate) journal: usize,
     pub(crate) records: usize,
@@ -105,6 +108,8 @@ impl Data {
             window: base + 264,
             window_versions: base + 272,
             kept: base + 280,
+            misses: base + 288,
+            missed: base + 296,
             block: base + 240,
             running: base + 248,
             records: base + PAGE as usize + MODES * JUMPS * 16,

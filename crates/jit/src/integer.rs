@@ -259,7 +259,7 @@ impl Emitter {
             }
             self.move_to(RDX, a);
             let b = if let Arg::C(_) = b { Rm::Reg(self.reg(b)) } else { self.rm(b) };
-            let d = self.dest(home);
+            let d = if home == NONE { RDX } else { home };
             // mulx
             self.asm.vex(Map::M0f38, Pp::F2, true, 0xf6, d, d, b);
             return Some(Loc::Gpr(d));

@@ -12,6 +12,7 @@ mod faults;
 mod float;
 mod integer;
 mod memory;
+mod misses;
 mod region;
 mod x64;
 
@@ -21,6 +22,7 @@ use hartwright_hart::{Hart, layout};
 use hartwright_ir::{Block, Fmt};
 use hartwright_mem::{PAGE, Window};
 use iced_x86::{Decoder, DecoderOptions, Formatter, GasFormatter};
+use misses::Misses;
 use region::Region;
 
 /// The code of a block, to be run by the [`Jit`] that made it until that forgets it.
@@ -106,6 +108,7 @@ pub struct Jit<'c> {
     /// How many there are.
     blocks: usize,
     generation: u32,
+    misses: Misses,
     /// Modes whose table of jumps has something, as a set.
     used: u16,
     /// Modes that have a table.
@@ -185,7 +188,18 @@ impl<'c> Jit<'c> {
         emitter.write_doors(Behind { bring: bring as *const () as u64, call: call as *const () as u64 });
         region.write(0, &emitter.asm.code);
         let first = emitter.asm.at();
-        Some(Jit { hart, region, emitter, first, next: first, blocks: 0, generation: 0, used: 0, ready: 0 })
+        Some(Jit {
+            hart,
+            region,
+            emitter,
+            first,
+            next: first,
+            blocks: 0,
+            generation: 0,
+            misses: Misses::default(),
+            used: 0,
+            ready: 0,
+        })
     }
 
     /// Translates `block`, which begins at `pc` and runs under `rules`; `None` if there is no room. Instructions that
@@ -275,6 +289,8 @@ impl<'c> Jit<'c> {
         self.generation += 1;
         self.emitter.sites.clear();
         self.emitter.faults.clear();
+        self.misses.clear();
+        self.region.set(self.emitter.data.missed, 0);
         self.forget_jumps();
     }
 
@@ -335,6 +351,7 @@ impl<'c> Jit<'c> {
             });
         // Where floating point is off, that is as it was set.
         accrue(hart, self.region.get(data.mxcsr));
+        self.notice_miss();
 
         let site = self.emitter.sites[site as usize];
         let left = left.wrapping_add(site.credit.into());
@@ -352,9 +369,29 @@ impl<'c> Jit<'c> {
             Why::Called => Exit::Called,
             Why::Budget => Exit::Done,
             Why::Wrote => {
-                hart.ram().renew_by_address(self.region.get(data.addr));
+                hart.ram().renew_by_address(self.region.get(self.emitter.data.addr));
                 Exit::Done
             }
+        }
+    }
+
+    /// Looks whether it is time to notice a load that missed what is at hand.
+    fn notice_miss(&mut self) {
+        let data = &self.emitter.data;
+        if self.region.get(data.misses) as i32 > 0 {
+            return;
+        }
+        let missed = self.region.get(data.missed);
+        self.region.set(data.misses, misses::EVERY.into());
+        let at = missed.wrapping_sub(self.region.address(0)) as usize;
+        let roomy = self.next + LONGEST <= self.region.code_size();
+        if missed == 0 || self.emitter.journals || !roomy || !self.misses.notice(at as u32) {
+            return;
+        }
+        if let Some(jump) = self.emitter.look_at_once(&self.region, at, self.next) {
+            self.region.write(self.next, &self.emitter.asm.code);
+            self.region.write(jump, &misses::always(jump, self.next));
+            self.next = self.emitter.asm.at();
         }
     }
 
