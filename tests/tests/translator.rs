@@ -71,4 +71,6 @@ fn firmware_and_its_timers_run_checked() {
     machine.ask("crc32 80200000 10000", "=> ");
     machine.send("\x01x");
     assert_eq!(machine.wait_exit(), 0, "code is its instructions");
+    let compared = machine.expect_match("hart 0: ([0-9]+) instructions compared");
+    assert!(compared[1].len() > 6, "{}", compared[0]);
 }

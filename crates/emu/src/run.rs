@@ -271,6 +271,9 @@ impl Running<'_> {
         if self.config.log.items.contains(&LogItem::Instret) {
             self.tell_instret();
         }
+        if self.config.accel.checks() {
+            self.tell_compared();
+        }
         self.disks.finish(self.config);
         self.host.finish();
         code
@@ -282,6 +285,18 @@ impl Running<'_> {
             for number in 0..harts.len() {
                 if let Some(count) = harts.with(number, |hart| hart.instret()) {
                     self.built.control.trace.write(&format!("instret: hart {number}: {count}\n"));
+                }
+            }
+        });
+    }
+
+    /// `check=on`: how many instructions of each hart were compared, in all, for who wants to know what a silent end
+    /// is worth.
+    fn tell_compared(&self) {
+        self.built.control.while_standing(|harts| {
+            for number in 0..harts.len() {
+                if let Some(count) = harts.with(number, |hart| hart.compared()) {
+                    report(self.config, &format!("hart {number}: {count} instructions compared"));
                 }
             }
         });

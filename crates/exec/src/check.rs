@@ -66,6 +66,8 @@ impl<W: Width> Core<W> {
             let _ = writeln!(differences, "  the interpreter does not go on: {ended:?}");
         }
         if differences.is_empty() {
+            let instructions = hart.instret().wrapping_sub(before.instret);
+            self.compared.set(self.compared.get() + instructions);
             return Ok(early);
         }
         if by_others {
@@ -142,11 +144,12 @@ mod tests {
 
     /// What is told if code, which is `addi x1, x0, 5; ld x2, 0x808(x3); sd x1, 0x800(x3)`, does what `wrong` does.
     fn told(wrong: impl FnOnce(&Hart<u64>)) -> Result<u8, String> {
-        told_of_store(STORED, wrong)
+        told_of_store(STORED, wrong).0
     }
 
-    /// The same of code that stores to `at`, and has loaded what it should store to.
-    fn told_of_store(at: u64, wrong: impl FnOnce(&Hart<u64>)) -> Result<u8, String> {
+    /// The same of code that stores to `at`, and has loaded what it should store to; and how many instructions were
+    /// compared.
+    fn told_of_store(at: u64, wrong: impl FnOnce(&Hart<u64>)) -> (Result<u8, String>, u64) {
         let mut space = AddressSpace::build();
         space.ram("ram", RAM, 0x1000).unwrap();
         let space = space.finish().unwrap();
@@ -175,12 +178,13 @@ mod tests {
             Record { at: STORED, before: 0, store: false },
             Record { at, before: 0, store: true },
         ];
-        core.check(&mut cache, &before, &records, Exit::Done, &Trace::default())
+        let told = core.check(&mut cache, &before, &records, Exit::Done, &Trace::default());
+        (told, core.compared.get())
     }
 
     #[test]
     fn code_that_does_what_it_should_is_not_told_of() {
-        assert_eq!(told(|_| ()), Ok(0));
+        assert_eq!(told_of_store(STORED, |_| ()), (Ok(0), 3));
     }
 
     #[test]
@@ -205,7 +209,9 @@ mod tests {
 
     #[test]
     fn a_store_to_a_wrong_place_is_told_although_the_right_one_was_loaded_before() {
-        let text = told_of_store(STORED + 16, |_| ()).expect_err("the word at the wrong place");
+        let (told, compared) = told_of_store(STORED + 16, |_| ());
+        let text = told.expect_err("the word at the wrong place");
+        assert_eq!(compared, 0);
         assert!(text.contains("RAM at offset 0x810: 0x5 by code, 0x0 by the interpreter"), "{text}");
     }
 

@@ -39,6 +39,8 @@ pub struct Core<W> {
     answered: bool,
     /// Who may call the host: nobody, or all, or all but U-mode.
     hosted: Hosted,
+    /// Instructions that code and the interpreter both did, and alike (`check=on`).
+    pub(crate) compared: Cell<u64>,
 }
 
 /// Whose calls are for a [`Semihost`](crate::Semihost), and are no breakpoints.
@@ -82,6 +84,7 @@ impl<W: Width> Core<W> {
             raised: Cell::new(Trap::new(Cause::IllegalInstruction, 0)),
             answered: false,
             hosted: Hosted::Nobody,
+            compared: Cell::new(0),
         }
     }
 

@@ -50,6 +50,8 @@ pub trait Inspect {
     fn waits(&self) -> bool;
     /// Instructions retired since reset.
     fn instret(&self) -> u64;
+    /// Instructions so far that code did, and the interpreter after it, and alike (`check=on`).
+    fn compared(&self) -> u64;
     /// The instruction of these bits at `pc`, if the hart knows it.
     fn decode(&self, raw: u32, pc: u64) -> Option<Decoded>;
     /// What translated code there is; `None` if the interpreter does everything.
@@ -189,6 +191,9 @@ impl<W: Width> Inspect for AtRest<'_, '_, W> {
     }
     fn instret(&self) -> u64 {
         self.core.hart.instret()
+    }
+    fn compared(&self) -> u64 {
+        self.core.compared.get()
     }
     fn decode(&self, raw: u32, pc: u64) -> Option<Decoded> {
         self.cache.decoder().decode(raw, pc)

@@ -49,6 +49,10 @@ impl<W: Width> Hart<W> {
 impl<W: Width> Shown<W> {
     /// Each part that is not as in `other`, with its value here and there.
     pub fn differences(&self, other: &Shown<W>) -> Vec<(String, u64, u64)> {
+        // As nearly always: names are for who reads of a difference.
+        if self == other {
+            return vec![];
+        }
         let mut parts = vec![
             ("pc".to_owned(), self.pc, other.pc),
             ("instret".to_owned(), self.instret, other.instret),

@@ -82,7 +82,8 @@ pub(super) const FLAGS: &[Flag] = &[
                addresses, -d exec and -d cpu. Each hart has a host thread of its own; with thread=single they take \
                turns on one. tb-size=MIB is how much code a hart keeps (default: 32). With check=on the interpreter \
                does all that code did once more, harts taking turns; where the two differ, both states, the guest's \
-               code and the host's are printed, and the exit code is 1. split-wx and one-insn-per-tb are understood and have no meaning.",
+               code and the host's are printed, and the exit code is 1; at the end it is said how many instructions were \
+               compared. split-wx and one-insn-per-tb are understood and have no meaning.",
         complete: Complete::Words(&["help", "interp", "jit", "tcg"]),
         parse: accel,
         accepts: &[
