@@ -3,7 +3,9 @@
 use anyhow::{Context, Result, anyhow, ensure};
 use flate2::{Compression, GzBuilder};
 use std::{
+    fs,
     io::Write,
+    path::Path,
     process::{Command, Stdio},
     thread,
 };
@@ -59,6 +61,23 @@ pub fn for_programs(busybox: &[u8], entries: &[Entry]) -> Result<Vec<u8>> {
     }
     archive.add("init", Kind::Program, INIT_FOR_PROGRAMS.as_bytes());
     archive.compressed()
+}
+
+/// Builds one whose `/init` is the program `init`, with `list` as `/list` and each of `programs` by its number in
+/// `/programs`. It is not compressed: a guest that runs [checked](crate::programs::checked) would take minutes longer.
+pub fn with_init(init: &[u8], list: &str, programs: &[&Path]) -> Result<Vec<u8>> {
+    let mut archive = Archive::default();
+    for folder in ["dev", "proc", "programs", "tmp"] {
+        archive.add(folder, Kind::Folder, b"");
+    }
+    archive.add("dev/console", Kind::Device(5, 1), b"");
+    archive.add("init", Kind::Program, init);
+    archive.add("list", Kind::Text, list.as_bytes());
+    for (number, path) in programs.iter().enumerate() {
+        let program = fs::read(path).with_context(|| path.display().to_string())?;
+        archive.add(&format!("programs/{number}"), Kind::Program, &program);
+    }
+    Ok(archive.finish())
 }
 
 /// What [`for_programs`]'s `/init` says after each line, before the status.

@@ -5,6 +5,7 @@
 //! depends on.
 
 mod build;
+pub mod checked;
 mod csmith;
 mod judge;
 mod tcg;
@@ -12,7 +13,7 @@ mod torture;
 
 use crate::{cache::Cache, cargo, debian, guests, peers, target};
 use anyhow::{Context, Result, ensure};
-use build::Builder;
+use build::{Builder, Built};
 use judge::{Emulator, Outcome};
 use std::{
     fs,
@@ -98,8 +99,7 @@ pub fn run(full: bool) -> Result<Tally> {
     let ours = ours()?;
     let ours = Emulator::new(ours.clone(), &ours)?;
 
-    // Two thousand megabytes of programs are for `cargo clean`, not for the cache.
-    let built = if full { target() } else { cache.root().to_owned() }.join("programs/built");
+    let built = built(&cache, full);
     let mut tally = Tally { passed: 0, behind: 0, note: String::new() };
     let (mut remarks, mut counted_apart) = (String::new(), 0);
     print!("{}", Row::head());
@@ -121,6 +121,11 @@ pub fn run(full: bool) -> Result<Tally> {
     println!("\n{remarks}");
     tally.note = format!("behind QEMU 11 on {}; {counted_apart} that QEMU 11 does not pass", tally.behind);
     Ok(tally)
+}
+
+/// Where programs are built: two thousand megabytes of them are for `cargo clean`, not for the cache.
+fn built(cache: &Cache, full: bool) -> PathBuf {
+    if full { target() } else { cache.root().to_owned() }.join("programs/built")
 }
 
 /// Our emulator: the release build, or what `$HARTWRIGHT_USER_BIN` names, which may be any other.
@@ -145,21 +150,23 @@ fn fate(
         Ok(built) => built,
         Err(complaint) => return Ok(Fate::NotBuilt(complaint)),
     };
-    let known = judge::known(cache, peer, &built, &program.options);
-    let (peer_passed, theirs) = match known {
-        Some(outcome) => (true, outcome),
-        None => {
-            let outcome = peer.run(&built.path, &program.options)?;
-            let passed = outcome.is_what(&program.expect, &outcome);
-            if passed {
-                judge::remember(cache, peer, &built, &program.options, &outcome)?;
-            }
-            (passed, outcome)
-        }
-    };
+    let (theirs, peer_passed) = peer_outcome(cache, peer, &built, program)?;
     let own = ours.run(&built.path, &program.options)?;
     let ours_passed = own.is_what(&program.expect, &theirs);
     Ok(Fate::Ran { peer: theirs, ours: own, peer_passed, ours_passed })
+}
+
+/// How `built` goes on the peer, and whether that is a good run: known from earlier, or asked now.
+fn peer_outcome(cache: &Cache, peer: &Emulator, built: &Built, program: &Program) -> Result<(Outcome, bool)> {
+    if let Some(outcome) = judge::known(cache, peer, built, &program.options) {
+        return Ok((outcome, true));
+    }
+    let outcome = peer.run(&built.path, &program.options)?;
+    let passed = outcome.is_what(&program.expect, &outcome);
+    if passed {
+        judge::remember(cache, peer, built, &program.options, &outcome)?;
+    }
+    Ok((outcome, passed))
 }
 
 /// One source's row of the table.

@@ -45,6 +45,7 @@ const SUITES: &[Suite] = &[
     Suite { name: "semver",   about: "the SDK is compatible with the release its version says",   full: false, run: semver },
     Suite { name: "machines", about: "whole machines: firmware, U-Boot, Linux, consoles",        full: false, run: machines },
     Suite { name: "programs", about: "c-torture, csmith, QEMU's tests/tcg: ours beside QEMU 11",   full: false, run: run_programs },
+    Suite { name: "checked",  about: "c-torture and csmith under Linux, code beside the interpreter", full: false, run: run_checked },
     Suite { name: "firmware", about: "firmware builds to the bytes that are committed",          full: false, run: firmware },
     Suite { name: "deny",     about: "licences, bans and sources of what we depend on",          full: false, run: deny },
     Suite { name: "mutants",  about: "mistakes made on purpose: is each noticed by a test",        full: true,  run: run_mutants },
@@ -295,6 +296,11 @@ fn machines(full: bool) -> Result<Count> {
 fn run_programs(full: bool) -> Result<Count> {
     let tally = programs::run(full)?;
     Ok(Count { passed: tally.passed, failed: tally.behind, note: tally.note })
+}
+
+fn run_checked(full: bool) -> Result<Count> {
+    let programs::checked::Tally { passed, failed, note } = programs::checked::run(full)?;
+    Ok(Count { passed, failed, note })
 }
 
 fn peer(full: bool) -> Result<Count> {
