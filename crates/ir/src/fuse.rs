@@ -361,9 +361,7 @@ fn bits(op: Op) -> Bits {
         Op::Load(Mem::U32, ..) => unsigned(32),
         Op::Un(Un::Zext(bits), _) => unsigned(bits),
         Op::Bin(Bin::And, _, Arg::C(mask)) => unsigned(64 - mask.leading_zeros()),
-        Op::Bin(f, ..) if matches!(f, Bin::Eq | Bin::Ne | Bin::Lt | Bin::Ge | Bin::Ltu | Bin::Geu) => {
-            unsigned(1)
-        }
+        Op::Bin(Bin::Eq | Bin::Ne | Bin::Lt | Bin::Ge | Bin::Ltu | Bin::Geu, ..) => unsigned(1),
         _ => UNKNOWN,
     }
 }

@@ -1,8 +1,9 @@
 //! The ways between Rust and translated code: in, out, and to the TLB and back.
 
 use crate::{
-    emit::{Emitter, FLOAT_HOME, HOME, NONE, f_at, hart_at, x_at},
+    emit::Emitter,
     memory::{PLACE_MASK, tag_mask},
+    registers::{FLOAT_HOME, HOME, NONE, f_at, hart_at, x_at},
     x64::{Alu, Asm, Cc, Map, Pp, R14, RAX, RBP, RBX, RCX, RDI, RDX, RSI, RSP, Rm},
 };
 use hartwright_hart::{Hart, layout};

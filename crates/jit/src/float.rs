@@ -5,7 +5,10 @@
 //! its result, and operands that are no boxed singles.
 
 use crate::{
-    emit::{Cold, Emitter, FLOAT_HOME, Loc, NONE, f_at, hart_at, of},
+    data::of,
+    emit::{Emitter, Loc},
+    leave::Cold,
+    registers::{FLOAT_HOME, NONE, f_at, hart_at},
     x64::{Alu, Cc, Map, Pp, Rm},
 };
 use hartwright_hart::layout;

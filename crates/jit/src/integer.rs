@@ -1,7 +1,9 @@
 //! Integer operations.
 
 use crate::{
-    emit::{Cold, Emitter, Loc, NONE, condition},
+    emit::{Emitter, Loc, condition},
+    leave::Cold,
+    registers::NONE,
     x64::{Alu, Cc, Map, Pp, RAX, RCX, RDX, Rm},
 };
 use hartwright_ir::{Arg, Bin, Un};

@@ -6,22 +6,27 @@
 
 #![expect(unsafe_code, reason = "running code that was made at run time")]
 
+mod data;
 mod doors;
 mod emit;
 mod faults;
 mod float;
 mod integer;
+mod leave;
 mod memory;
 mod misses;
 mod region;
+mod registers;
 mod x64;
 
+use data::{Data, JUMPS, MODES, NOWHERE, of};
 use doors::Behind;
-use emit::{Data, Emitter, JUMPS, MODES, NOWHERE, Why, has_float, of};
+use emit::{Emitter, has_float};
 use hartwright_hart::{Hart, layout};
 use hartwright_ir::{Block, Fmt};
 use hartwright_mem::{PAGE, Window};
 use iced_x86::{Decoder, DecoderOptions, Formatter, GasFormatter};
+use leave::Why;
 use misses::Misses;
 use region::Region;
 

@@ -1,8 +1,11 @@
 //! Loads and stores: a look at the page that the base register's last access was in, and what if it is another.
 
 use crate::{
-    emit::{Cold, Emitter, Leave, Loc, NONE, Why, hart_at, of},
+    data::of,
+    emit::{Emitter, Loc},
     faults::Fault,
+    leave::{Cold, Leave, Why},
+    registers::{NONE, hart_at},
     x64::{Alu, Cc, Map, Pp, RAX, RCX, RDX, Rm},
 };
 use hartwright_hart::{Access, NEAR_PAGES, layout};

@@ -3,8 +3,9 @@
 //! Not each miss is noticed, but one in [`EVERY`], and a load that was noticed [`OFTEN`] is changed.
 
 use crate::{
-    emit::{Emitter, hart_at},
+    emit::Emitter,
     region::Region,
+    registers::hart_at,
     x64::{Alu, Cc, RAX, RCX, RDX, Rm, distance},
 };
 use hartwright_hart::{Hart, layout};
