@@ -94,6 +94,20 @@ const BRANCHES: &[&str] = &["beq", "bne", "blt", "bge", "bltu", "bgeu"];
 /// The `rm` field that means `frm`.
 const DYNAMIC: u32 = 7 << 12;
 
+/// Shifts and sums on few registers, as compilers write rotations, extensions and indices.
+fn idiom(rng: &mut Rng) -> u32 {
+    let one = |rng: &mut Rng| rng.pick(&[10, 11, 18, 19]);
+    let [rd, rs1, rs2] = [one(rng), one(rng), one(rng)];
+    let amount = |rng: &mut Rng| rng.pick(&[1, 2, 3, 13, 16, 32, 32, 48, 51, 56]);
+    match rng.below(6) {
+        0..2 => op(rng.pick(&["slli", "srli", "srai"]), rd, rs1, 0, amount(rng)),
+        2 => op(rng.pick(&["slliw", "srliw"]), rd, rs1, 0, rng.pick(&[1, 13, 19])),
+        3 => op(rng.pick(&["add", "or", "xor", "addw", "subw", "mulw"]), rd, rs1, rs2, 0),
+        4 => op(rng.pick(&["addiw", "andi"]), rd, rs1, 0, rng.pick(&[0, 0, 1, 0xff])),
+        _ => op(rng.pick(&["lbu", "lhu", "lwu", "lw"]), rd, 8, 0, 8 * rng.below(0x40) as i64),
+    }
+}
+
 /// One instruction that goes on to the next. x8 and x9 are kept.
 fn instruction(rng: &mut Rng) -> u32 {
     let any = |rng: &mut Rng| rng.below(32) as u32;
@@ -152,6 +166,11 @@ fn program(rng: &mut Rng) -> Vec<(u64, Vec<u32>)> {
     let frm = rng.below(4) as i64;
     begin.extend([op("addi", 10, 0, 0, frm), op("csrrw", 0, 10, 0, csr::FRM.into())]);
     begin.extend((1..32).filter(|x| *x != 8).map(|x| op("ld", x, 8, 0, 8 * i64::from(x))));
+    if rng.one_in(2) {
+        // A PMP entry for everything: M-mode's accesses are looked at page by page, too.
+        begin.extend([op("addi", 9, 0, 0, -1), op("csrrw", 0, 9, 0, csr::PMPADDR0.into())]);
+        begin.extend([op("addi", 9, 0, 0, 0x1f), op("csrrw", 0, 9, 0, csr::PMPCFG0.into())]);
+    }
     begin.push(op("addi", 9, 0, 0, ROUNDS));
     let jump = |from: u64, to: u64| op("jal", 0, 0, 0, to as i64 - from as i64);
     begin.push(jump(RAM + 4 * begin.len() as u64, at(0)));
@@ -159,6 +178,7 @@ fn program(rng: &mut Rng) -> Vec<(u64, Vec<u32>)> {
     for block in 0..BLOCKS {
         let mut words: Vec<u32> = vec![];
         let here = |words: &Vec<u32>| at(block) + 4 * words.len() as u64;
+        let idioms = rng.one_in(3);
         for _ in 0..1 + rng.below(40) {
             // A branch over an instruction or two, or to another block.
             if rng.one_in(8) {
@@ -168,7 +188,7 @@ fn program(rng: &mut Rng) -> Vec<(u64, Vec<u32>)> {
                 let to = if rng.one_in(2) || to >= 0x1000 { 8 } else { to as i64 };
                 words.push(op(rng.pick(BRANCHES), 0, a, b, to));
             }
-            words.push(instruction(rng));
+            words.push(if idioms && !rng.one_in(4) { idiom(rng) } else { instruction(rng) });
         }
         words.push(op("addi", 0, 0, 0, 0));
         match rng.below(3) {
