@@ -390,7 +390,11 @@ impl<'c> Jit<'c> {
         self.region.set(data.misses, misses::EVERY.into());
         let at = missed.wrapping_sub(self.region.address(0)) as usize;
         let roomy = self.next + LONGEST <= self.region.code_size();
-        if missed == 0 || self.emitter.journals || !roomy || !self.misses.notice(at as u32) {
+        if missed == 0
+            || self.emitter.journals
+            || !roomy
+            || !self.misses.notice(at as u32, self.hart.instret())
+        {
             return;
         }
         if let Some(jump) = self.emitter.look_at_once(&self.region, at, self.next) {

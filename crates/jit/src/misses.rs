@@ -15,6 +15,8 @@ use std::collections::HashMap;
 
 /// So many misses are between two that are noticed.
 pub(crate) const EVERY: u32 = 256;
+/// They concern nobody if there were more than so many instructions meanwhile.
+const RARE: u64 = 128 * EVERY as u64;
 /// So often a load is noticed before it is changed.
 const OFTEN: u8 = 4;
 /// So many loads are remembered.
@@ -22,7 +24,11 @@ const MOST: usize = 1024;
 
 /// How often loads were noticed, by where they come back to from the door.
 #[derive(Default)]
-pub(crate) struct Misses(HashMap<u32, u8>);
+pub(crate) struct Misses {
+    often: HashMap<u32, u8>,
+    /// The hart's count of instructions when one was noticed last.
+    last: u64,
+}
 
 /// A load that looks at what is at hand, as [`Emitter::find`] writes it.
 struct Load {
@@ -37,15 +43,19 @@ struct Load {
 
 impl Misses {
     pub(crate) fn clear(&mut self) {
-        self.0.clear();
+        self.often.clear();
     }
 
-    /// Notices the load whose way from the door is at offset `at`; says whether it is to be changed.
-    pub(crate) fn notice(&mut self, at: u32) -> bool {
-        if self.0.len() >= MOST {
-            self.0.clear();
+    /// Notices the load whose way from the door is at offset `at` when the hart had done so many instructions; says
+    /// whether it is to be changed.
+    pub(crate) fn notice(&mut self, at: u32, instructions: u64) -> bool {
+        if instructions.wrapping_sub(std::mem::replace(&mut self.last, instructions)) > RARE {
+            return false;
         }
-        let often = self.0.entry(at).or_default();
+        if self.often.len() >= MOST {
+            self.often.clear();
+        }
+        let often = self.often.entry(at).or_default();
         *often = often.saturating_add(1);
         *often == OFTEN
     }
