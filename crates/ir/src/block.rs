@@ -30,6 +30,8 @@ pub enum Op {
     Bin(Bin, Arg, Arg),
     /// The same on the low 32 bits, the result sign-extended.
     Bin32(Bin, Arg, Arg),
+    /// The same on the low 32 bits; nobody asks what the result has above.
+    Low32(Bin, Arg, Arg),
     /// See [`Un`].
     Un(Un, Arg),
     /// The same on the low 32 bits, the result sign-extended.
@@ -54,6 +56,10 @@ pub enum Op {
     StoreFloat(Fmt, Arg, i32, Arg),
     /// Writes an integer register, never `x0`.
     SetX(u8, Arg),
+    /// Writes an integer register, which nobody reads before it is written again: what is written, and what the
+    /// operation before this one computes for it, need only be there where the block is left meanwhile. What that
+    /// reads stays as it is until then.
+    Later(u8, Arg),
     /// Writes a floating-point register.
     SetF(u8, Arg),
     /// Computes in the rounding mode of `frm`.
@@ -98,6 +104,7 @@ impl Op {
             | Op::LoadFloat(_, a, _)
             | Op::LoadReserved(_, a)
             | Op::SetX(_, a)
+            | Op::Later(_, a)
             | Op::SetF(_, a)
             | Op::FpToInt(_, _, _, a)
             | Op::IntToFp(_, _, a)
@@ -108,6 +115,7 @@ impl Op {
             | Op::Jump(a) => [a, NONE, NONE],
             Op::Bin(_, a, b)
             | Op::Bin32(_, a, b)
+            | Op::Low32(_, a, b)
             | Op::Store(_, a, _, b)
             | Op::Amo(_, _, a, b)
             | Op::StoreConditional(_, a, b)
@@ -129,6 +137,7 @@ impl Op {
             | Op::LoadFloat(_, a, _)
             | Op::LoadReserved(_, a)
             | Op::SetX(_, a)
+            | Op::Later(_, a)
             | Op::SetF(_, a)
             | Op::FpToInt(_, _, _, a)
             | Op::IntToFp(_, _, a)
@@ -139,6 +148,7 @@ impl Op {
             | Op::Jump(a) => *a = to(*a),
             Op::Bin(_, a, b)
             | Op::Bin32(_, a, b)
+            | Op::Low32(_, a, b)
             | Op::Store(_, a, _, b)
             | Op::Amo(_, _, a, b)
             | Op::StoreConditional(_, a, b)
@@ -150,8 +160,17 @@ impl Op {
     }
 
     /// Whether it can neither leave the block nor be seen from outside but by its result.
-    fn is_pure(&self) -> bool {
-        matches!(self, Op::Bin(..) | Op::Bin32(..) | Op::Un(..) | Op::Un32(..) | Op::Select(..) | Op::Copy(_))
+    pub(crate) fn is_pure(&self) -> bool {
+        matches!(
+            self,
+            Op::Bin(..)
+                | Op::Bin32(..)
+                | Op::Low32(..)
+                | Op::Un(..)
+                | Op::Un32(..)
+                | Op::Select(..)
+                | Op::Copy(_)
+        )
     }
 
     /// Whether a translator has to have it. Of any other it may leave the instruction to the interpreter.
@@ -160,17 +179,16 @@ impl Op {
             Op::Bin(Bin::Ror, _, Arg::C(_)) | Op::Bin32(Bin::Ror, _, Arg::C(_)) => true,
             Op::Bin(f, ..) | Op::Bin32(f, ..) => {
                 use Bin::*;
-                matches!(
-                    f,
-                    Add | Sub | And | Or | Xor | Shl | Shr | Sar | Mul | Eq | Ne | Lt | Ge | Ltu | Geu
-                )
+                f.is_plain() || matches!(f, Eq | Ne | Lt | Ge | Ltu | Geu)
             }
             Op::Un(f, _) => matches!(f, Un::Not | Un::Rev8 | Un::Sext(8 | 16 | 32) | Un::Zext(8 | 16 | 32)),
             Op::Nop
             | Op::Insn(..)
+            | Op::Low32(..)
             | Op::Select(..)
             | Op::Copy(_)
             | Op::SetX(..)
+            | Op::Later(..)
             | Op::SetF(..)
             | Op::Fence => true,
             _ => false,
@@ -191,37 +209,6 @@ pub struct Block {
 }
 
 impl Block {
-    /// Drops writes of registers that are overwritten before anybody can see them, and what was computed for them
-    /// alone. Says of each operation which one is the last to use its value.
-    pub fn sweep(&mut self, last_use: &mut Vec<u32>) {
-        last_use.clear();
-        last_use.resize(self.ops.len(), 0);
-        let mut dead = 0u32;
-        for i in (0..self.ops.len()).rev() {
-            let op = self.ops[i];
-            match op {
-                Op::SetX(x, _) if dead >> x & 1 != 0 => {
-                    self.ops[i] = Op::Nop;
-                    continue;
-                }
-                Op::SetX(x, _) => dead |= 1 << x,
-                _ if op.is_pure() && last_use[i] == 0 => {
-                    self.ops[i] = Op::Nop;
-                    continue;
-                }
-                _ if op.shows_state() => dead = 0,
-                _ => {}
-            }
-            for arg in op.args() {
-                match arg {
-                    Arg::X(x) => dead &= !(1 << x),
-                    Arg::V(v) => last_use[v as usize] = last_use[v as usize].max(i as u32),
-                    Arg::C(_) | Arg::F(_) => {}
-                }
-            }
-        }
-    }
-
     /// What is wrong with it, if anything: a value used before it is made or in another instruction, a register read
     /// after it was written in the same instruction, an access after a write.
     pub fn verify(&self) -> Result<(), String> {
@@ -255,8 +242,8 @@ impl Block {
                 return Err(format!("operation {i}, `{op}`, may fail after a register was written"));
             }
             match op {
-                Op::SetX(0, _) => return Err(format!("operation {i} writes x0")),
-                Op::SetX(x, _) => written[0] |= 1 << x,
+                Op::SetX(0, _) | Op::Later(0, _) => return Err(format!("operation {i} writes x0")),
+                Op::SetX(x, _) | Op::Later(x, _) => written[0] |= 1 << x,
                 Op::SetF(f, _) => written[1] |= 1 << f,
                 _ => {}
             }
@@ -284,6 +271,7 @@ impl fmt::Display for Op {
             Op::Insn(pc, _) => write!(f, "{pc:#x}:"),
             Op::Bin(op, a, b) => write!(f, "{} {a}, {b}", name(op)),
             Op::Bin32(op, a, b) => write!(f, "{}.w {a}, {b}", name(op)),
+            Op::Low32(op, a, b) => write!(f, "{}.low {a}, {b}", name(op)),
             Op::Un(op, a) => write!(f, "{} {a}", name(op)),
             Op::Un32(op, a) => write!(f, "{}.w {a}", name(op)),
             Op::Select(c, a, b) => write!(f, "select {c}, {a}, {b}"),
@@ -296,6 +284,7 @@ impl fmt::Display for Op {
             Op::LoadFloat(fmt, a, offset) => write!(f, "load.{} {offset}({a})", name(fmt)),
             Op::StoreFloat(fmt, a, offset, v) => write!(f, "store.{} {v}, {offset}({a})", name(fmt)),
             Op::SetX(x, a) => write!(f, "x{x} = {a}"),
+            Op::Later(x, a) => write!(f, "x{x} = {a} later"),
             Op::SetF(r, a) => write!(f, "f{r} = {a}"),
             Op::Fp(op, fmt, [a, b, c]) => write!(f, "f{}.{} {a}, {b}, {c}", name(op), name(fmt)),
             Op::FpTest(op, fmt, a, b) => write!(f, "f{}.{} {a}, {b}", name(op), name(fmt)),
@@ -323,6 +312,7 @@ impl fmt::Display for Block {
                 Op::Nop => {}
                 Op::Insn(..) => writeln!(f, "{op}")?,
                 Op::SetX(..)
+                | Op::Later(..)
                 | Op::SetF(..)
                 | Op::Store(..)
                 | Op::StoreFloat(..)

@@ -371,34 +371,50 @@ mod tests {
     use super::*;
     use crate::Width;
 
+    /// The value of an operation without effect.
+    fn value(op: Op, [a, b, _]: [u64; 3]) -> u64 {
+        match op {
+            Op::Bin(f, ..) => u64::bin(f, a, b),
+            Op::Bin32(f, ..) => crate::block::bin32(f, a, b),
+            // What is above may be anything.
+            Op::Low32(f, ..) => u64::from(crate::block::bin32(f, a, b) as u32) | 0xdead_beef << 32,
+            Op::Un(f, _) => u64::un(f, a),
+            op => unreachable!("{op}"),
+        }
+    }
+
     /// What anybody can see of a block: the registers, where it shows them and at its end.
     fn seen(block: &Block, mut x: [u64; 8]) -> Vec<[u64; 8]> {
         let (mut values, mut seen) = (vec![0u64; block.ops.len()], vec![]);
-        for (i, op) in block.ops.iter().enumerate() {
-            let [a, b, _] = op.args().map(|arg| match arg {
+        let mut later: [Option<Op>; 8] = [None; 8];
+        let args = |op: &Op, x: &[u64; 8], values: &[u64]| {
+            op.args().map(|arg| match arg {
                 Arg::C(c) => c,
                 Arg::X(r) => x[r as usize],
                 Arg::V(v) => values[v as usize],
                 Arg::F(_) => unreachable!("there are none"),
-            });
+            })
+        };
+        let shown = |x: &[u64; 8], later: &[Option<Op>; 8]| {
+            let now = |r: usize| later[r].map_or(x[r], |op| value(op, args(&op, x, &[])));
+            std::array::from_fn(now)
+        };
+        for (i, op) in block.ops.iter().enumerate() {
+            let read = args(op, &x, &values);
             match *op {
-                Op::Bin(f, ..) => values[i] = u64::bin(f, a, b),
-                Op::Bin32(f, ..) => values[i] = crate::block::bin32(f, a, b),
-                Op::Un(f, _) => values[i] = u64::un(f, a),
                 // Memory holds what is a function of its address alone.
                 Op::Load(m, _, offset) => {
-                    seen.push(x);
-                    values[i] = m.extend(
-                        a.wrapping_add(offset as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)
-                            >> (64 - 8 * m.size()),
-                    );
+                    seen.push(shown(&x, &later));
+                    let at = read[0].wrapping_add(offset as u64);
+                    values[i] = m.extend(at.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - 8 * m.size()));
                 }
-                Op::SetX(r, _) => x[r as usize] = a,
+                Op::SetX(r, _) => (x[r as usize], later[r as usize]) = (read[0], None),
+                Op::Later(r, _) => later[r as usize] = Some(block.ops[i - 1]),
                 Op::Insn(..) | Op::Nop => {}
-                ref op => unreachable!("{op}"),
+                op => values[i] = value(op, read),
             }
         }
-        seen.push(x);
+        seen.push(shown(&x, &later));
         seen
     }
 
@@ -457,7 +473,7 @@ mod tests {
     #[test]
     fn what_is_seen_of_a_fused_block_is_what_was_seen_before() {
         let mut random = Random(0x1234_5678_9abc_def1);
-        let mut fused = 0;
+        let (mut fused, mut swept) = (0, [0; 2]);
         for _ in 0..200_000 {
             let before = block(&mut random);
             let x = std::array::from_fn(|_| {
@@ -471,9 +487,12 @@ mod tests {
             let expected = seen(&before, x);
             assert_eq!(seen(&after, x), expected, "{before}\n{after}");
             after.sweep(&mut vec![]);
+            assert_eq!(after.verify(), Ok(()), "swept\n{before}\n{after}");
             assert_eq!(seen(&after, x), expected, "swept\n{before}\n{after}");
+            swept[0] += after.ops.iter().filter(|op| matches!(op, Op::Later(..))).count();
+            swept[1] += after.ops.iter().filter(|op| matches!(op, Op::Low32(..))).count();
         }
-        assert!(fused > 20_000, "{fused} of them");
+        assert!(fused > 20_000 && swept[0] > 10_000 && swept[1] > 10_000, "{fused}, {swept:?} of them");
     }
 
     /// The operations that instructions become that write `x1` and `x2`.
@@ -499,7 +518,10 @@ mod tests {
             (Op::Bin(Shr, x(1), c(30)), 1),
             (Op::Bin(Add, x(1), x(7)), 1),
         ];
-        assert_eq!(fused(&index), "add.w x5, x6; zext(32) %7; shl %8, 0x2; x1 = %9; add x1, x7; x1 = %12; ");
+        assert_eq!(
+            fused(&index),
+            "add.low x5, x6; zext(32) %7; shl %8, 0x2; x1 = %9; add x1, x7; x1 = %12; "
+        );
         let rotate = [
             (Op::Bin(Shl, x(5), c(50)), 1),
             (Op::Bin(Shr, x(5), c(14)), 2),

@@ -11,6 +11,7 @@ mod fuse;
 mod lift;
 mod ops;
 mod reader;
+mod sweep;
 mod width;
 
 pub use block::{Arg, Block, Op};

@@ -49,6 +49,14 @@ pub enum Bin {
     Xperm8,
 }
 
+impl Bin {
+    /// Whether every host has it as one instruction, on 64 bits and on 32.
+    pub const fn is_plain(self) -> bool {
+        use Bin::*;
+        matches!(self, Add | Sub | And | Or | Xor | Shl | Shr | Sar | Mul)
+    }
+}
+
 /// One operand, one result, no effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the names are those of the instructions")]

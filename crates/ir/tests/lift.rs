@@ -81,7 +81,7 @@ fn a_write_that_nobody_sees_is_dropped_and_one_before_an_access_is_not() {
                 Ok(())
             },
         ],
-        "0x1000:\n0x1004:\n    %4 = add.w x6, 0xffffffff\n    x5 = %4\n0x1008:\n    store.i64 x8, 0(x2)\n0x100c:\n    x5 = x9\n",
+        "0x1000:\n0x1004:\n    %4 = add.w x6, 0xffffffff\n    x5 = %4 later\n0x1008:\n    store.i64 x8, 0(x2)\n0x100c:\n    x5 = x9\n",
     );
 }
 

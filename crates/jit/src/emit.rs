@@ -60,6 +60,9 @@ pub(crate) struct Emitter {
     /// The guest register a temporary holds, and whether its place in memory is out of date.
     pub(crate) cache: [(u8, bool); 3],
     pub(crate) turn: u8,
+    /// What is written to registers [later](Op::Later), and which of it is not yet written again, as a set.
+    pub(crate) laters: Vec<(u8, Op)>,
+    pub(crate) waiting: u64,
     /// Where stretches of instructions that are counted together have their count, and the count.
     pub(crate) stretches: Vec<(usize, u32)>,
     /// The present instruction, and the one after it.
@@ -104,6 +107,8 @@ impl Emitter {
             held: [u32::MAX; 3],
             cache: [(NONE, false); 3],
             turn: 0,
+            laters: vec![],
+            waiting: 0,
             stretches: vec![],
             pc: 0,
             next: 0,
@@ -128,6 +133,8 @@ impl Emitter {
         self.loc.clear();
         self.loc.resize(block.ops.len(), Loc::Nowhere);
         self.stretches.clear();
+        self.laters.clear();
+        self.waiting = 0;
         (self.busy, self.boxed, self.told_float) = (0, 0, false);
         (self.held, self.cache) = ([u32::MAX; 3], [(NONE, false); 3]);
         (self.pc, self.next) = (start, start);
@@ -145,6 +152,13 @@ impl Emitter {
         let mut i = 0;
         while i < ops.len() {
             let next = ops.get(i + 1).copied();
+            if let Some(Op::Later(x, Arg::V(v))) = next
+                && v as usize == i
+            {
+                self.later(x, ops[i]);
+                i += 2;
+                continue;
+            }
             if let Some(next) = next
                 && self.last[i] == i as u32 + 1
                 && self.two_at_once(i, ops[i], next, home_of(ops, i + 1))
@@ -198,6 +212,7 @@ impl Emitter {
                 }
                 op => {
                     if let Op::SetX(x, v) = op {
+                        self.no_later(x);
                         if !steps(ops, x, v) {
                             self.places[x as usize] = self.place_here();
                         }
@@ -226,7 +241,7 @@ impl Emitter {
                 self.asm.lea(true, d, Rm::Scaled(base, index, n as u8, 0));
                 Some(Loc::Gpr(d))
             }
-            (Op::Bin32(f, a, b), Op::Un(Un::Zext(32), _)) if is_plain(f) => {
+            (Op::Bin32(f, a, b) | Op::Low32(f, a, b), Op::Un(Un::Zext(32), _)) if f.is_plain() => {
                 self.unsigned = true;
                 let loc = self.bin(i, false, f, a, b, home);
                 self.unsigned = false;
@@ -261,6 +276,12 @@ impl Emitter {
             }
             Op::Bin(f, a, b) => self.bin(i, true, f, a, b, to_x),
             Op::Bin32(f, a, b) => self.bin(i, false, f, a, b, to_x),
+            Op::Low32(f, a, b) => {
+                self.unsigned = true;
+                let loc = self.bin(i, false, f, a, b, to_x);
+                self.unsigned = false;
+                loc
+            }
             Op::Un(f, a) => self.un(true, f, a, to_x),
             Op::Un32(f, a) => self.un(false, f, a, to_x),
             Op::Select(c, a, b) => self.select(c, a, b),
@@ -276,7 +297,13 @@ impl Emitter {
             Op::FpToFp(from, to, a) => self.fp_to_fp(from, to, a, to_f),
             Op::FloatBits(fmt, a) => self.float_bits(fmt, a, to_x),
             Op::BitsFloat(fmt, a) => self.bits_float(fmt, a, to_f),
-            Op::Insn(..) | Op::JumpIf(..) | Op::Goto(_) | Op::Jump(_) | Op::Call(_) | Op::Step(_) => {
+            Op::Insn(..)
+            | Op::JumpIf(..)
+            | Op::Goto(_)
+            | Op::Jump(_)
+            | Op::Call(_)
+            | Op::Step(_)
+            | Op::Later(..) => {
                 unreachable!("these have no value")
             }
         };
@@ -322,8 +349,15 @@ impl Emitter {
         self.stretches.push((self.asm.at() - 1, 0));
         if first {
             let from = self.asm.jcc(Cc::S);
-            let leave =
-                Leave { pc: self.start, stretch: 0, done: 0, why: Why::Budget, jump: 0, dirty: self.dirty() };
+            let leave = Leave {
+                pc: self.start,
+                stretch: 0,
+                done: 0,
+                why: Why::Budget,
+                jump: 0,
+                dirty: self.dirty(),
+                waiting: 0,
+            };
             self.cold.push(Cold::Leave { from, leave });
         }
     }
@@ -350,14 +384,6 @@ impl Emitter {
 /// Whether floating point is on in this mode: see [`Hart::rules`].
 pub(crate) fn has_float(mode: u8) -> bool {
     u64::from(mode) & Hart::<u64>::FLOAT_ON != 0
-}
-
-/// Whether the host's operation on 32 bits leaves the upper half of the register zero.
-fn is_plain(f: Bin) -> bool {
-    matches!(
-        f,
-        Bin::Add | Bin::Sub | Bin::And | Bin::Or | Bin::Xor | Bin::Shl | Bin::Shr | Bin::Sar | Bin::Mul
-    )
 }
 
 /// The home of the register that the value of operation `i` goes to next.

@@ -109,6 +109,8 @@ pub(crate) type Dirty = [u8; 3];
 #[derive(Clone, Copy)]
 pub(crate) struct Leave {
     pub(crate) dirty: Dirty,
+    /// What is yet to be written, of the emitter's list.
+    pub(crate) waiting: u64,
     pub(crate) pc: u64,
     pub(crate) stretch: usize,
     pub(crate) done: u32,
@@ -121,7 +123,7 @@ impl Emitter {
     pub(crate) fn leaving(&self, pc: u64, why: Why, undone: u32) -> Leave {
         let stretch = self.stretches.len() - 1;
         let done = self.stretches[stretch].1 - undone;
-        Leave { pc, stretch, done, why, jump: 0, dirty: self.dirty() }
+        Leave { pc, stretch, done, why, jump: 0, dirty: self.dirty(), waiting: self.waiting }
     }
 
     /// The present instruction, which began, is the interpreter's if the jump at `from` is taken.
@@ -264,6 +266,7 @@ impl Emitter {
 
     pub(crate) fn leave(&mut self, leave: Leave) {
         self.write_dirty(leave.dirty);
+        self.write_waiting(leave.waiting);
         let credit = self.stretches[leave.stretch].1 - leave.done;
         let site = Site { pc: leave.pc, jump: leave.jump, why: leave.why, credit: credit as u8 };
         if self.sites.last() != Some(&site) {

@@ -6,7 +6,7 @@ use crate::{
     x64::{RAX, RBP, RDX, Rm},
 };
 use hartwright_hart::layout;
-use hartwright_ir::Arg;
+use hartwright_ir::{Arg, Op};
 
 /// No register.
 pub(crate) const NONE: u8 = 0xff;
@@ -192,5 +192,42 @@ impl Emitter {
             (home, v) => self.move_to(home, v),
         }
         true
+    }
+
+    /// Register `x` is to have the value of `op` where the block is left before `x` is written again.
+    pub(crate) fn later(&mut self, x: u8, op: Op) {
+        self.no_later(x);
+        // A block has 64 instructions at most.
+        self.waiting |= 1 << self.laters.len();
+        self.laters.push((x, op));
+    }
+
+    /// Register `x` is written.
+    pub(crate) fn no_later(&mut self, x: u8) {
+        for (i, (y, _)) in self.laters.iter().enumerate() {
+            if *y == x {
+                self.waiting &= !(1 << i);
+            }
+        }
+    }
+
+    /// Computes what was put off, as the block is left; no temporary is in use any more.
+    pub(crate) fn write_waiting(&mut self, waiting: u64) {
+        for i in (0..self.laters.len()).filter(|i| waiting >> i & 1 != 0) {
+            let (x, op) = self.laters[i];
+            (self.busy, self.cache) = (0, [(NONE, false); 3]);
+            let home = HOME[x as usize];
+            let value = match op {
+                Op::Bin(f, a, b) => self.bin(0, true, f, a, b, home),
+                Op::Bin32(f, a, b) => self.bin(0, false, f, a, b, home),
+                Op::Un(f, a) => self.un(true, f, a, home),
+                op => unreachable!("{op} is not put off"),
+            };
+            match (value, home) {
+                (Some(Loc::Gpr(r)), NONE) => self.asm.store(x_at(x), r),
+                (Some(Loc::Gpr(r)), home) => self.asm.mov(home, Rm::Reg(r)),
+                _ => unreachable!("{op} is always translated"),
+            }
+        }
     }
 }
