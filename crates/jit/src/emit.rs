@@ -14,6 +14,7 @@ use crate::{
     doors::Doors,
     faults::Fault,
     leave::{Cold, Leave, Site, Why},
+    memory::Reach,
     registers::{FLOAT_HOME, HOME, NONE},
     x64::{Alu, Asm, Cc, R14, Rm},
 };
@@ -44,8 +45,8 @@ pub(crate) struct Emitter {
     id: u32,
     /// The guest's addresses that code may use as they are.
     pub(crate) window: Option<Window>,
-    /// From where the window has the guest's address 0 to where it has that page's version.
-    pub(crate) versions_apart: i32,
+    /// How far from `rbp`, or if that is too far from where `gs` begins, the window's address 0 and its version are.
+    pub(crate) window_at: Reach,
     /// Whether operations on 32 bits have their results zero-extended, not sign-extended.
     pub(crate) unsigned: bool,
     /// Whether code keeps a record of each access.
@@ -97,7 +98,7 @@ impl Emitter {
             mode: 0,
             id: 0,
             window: None,
-            versions_apart: 0,
+            window_at: Reach::default(),
             unsigned: false,
             journals: false,
             cold: vec![],

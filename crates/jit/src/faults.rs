@@ -31,19 +31,21 @@ struct Current {
 thread_local! {
     static CURRENT: Cell<*const Current> = const { Cell::new(ptr::null()) };
     /// What the segment register says.
-    static WINDOW: Cell<u64> = const { Cell::new(0) };
+    static SEGMENT: Cell<u64> = const { Cell::new(0) };
 }
 
-/// Runs code of `region` that addresses the window at `window` by the segment register `gs`, and whose instructions
-/// that may fault are `faults`, in order.
+/// Runs code of `region` for which the segment register `gs` is to begin at `segment`, if that is said, and whose
+/// instructions that may fault are `faults`, in order.
 pub(crate) fn with_window<T>(
     region: &mut Region,
-    window: u64,
+    segment: Option<u64>,
     faults: &[Fault],
     run: impl FnOnce() -> T,
 ) -> T {
-    if WINDOW.replace(window) != window {
-        host::set_segment(window);
+    if let Some(segment) = segment
+        && SEGMENT.replace(segment) != segment
+    {
+        host::set_segment(segment);
     }
     let current =
         Current { base: region.address(0), size: region.code_size() as u64, code: region.writable(), faults };

@@ -24,9 +24,10 @@ use doors::Behind;
 use emit::{Emitter, has_float};
 use hartwright_hart::{Hart, layout};
 use hartwright_ir::{Block, Fmt};
-use hartwright_mem::{PAGE, Window};
+use hartwright_mem::PAGE;
 use iced_x86::{Decoder, DecoderOptions, Formatter, GasFormatter};
 use leave::Why;
+use memory::Reach;
 use misses::Misses;
 use region::Region;
 
@@ -181,14 +182,12 @@ impl<'c> Jit<'c> {
         }
         let mut emitter = Emitter::new(data);
         let window = hart.ram().window().filter(|_| faults::are_handled());
-        let apart = |window: Window| i32::try_from(window.versions.wrapping_sub(window.address) as i64).ok();
-        if let Some((window @ Window { address, last, versions }, apart)) =
-            window.and_then(|window| Some((window, apart(window)?)))
-        {
-            region.set(emitter.data.window_last, last);
-            region.set(emitter.data.window, address);
-            region.set(emitter.data.window_versions, versions);
-            (emitter.window, emitter.versions_apart) = (Some(window), apart);
+        let reach = window.and_then(|window| Some((window, Reach::new(window, x16(hart) as u64)?)));
+        if let Some((window, reach)) = reach {
+            region.set(emitter.data.window_last, window.last);
+            region.set(emitter.data.window, window.address);
+            region.set(emitter.data.window_versions, window.versions);
+            (emitter.window, emitter.window_at) = (Some(window), reach);
         }
         emitter.write_doors(Behind { bring: bring as *const () as u64, call: call as *const () as u64 });
         region.write(0, &emitter.asm.code);
@@ -339,12 +338,12 @@ impl<'c> Jit<'c> {
         let running =
             Running { hart, instructions: others, mxcsr: self.region.address(data.mxcsr) as *const u64 };
         self.region.set(data.running, &raw const running as u64);
-        let x16 = std::ptr::from_ref(hart).cast::<u8>().wrapping_add(layout::X + 128);
+        let x16 = x16(hart);
         let door = self.region.address(self.emitter.doors[usize::from(entry.float)].enter);
         let code = self.region.address(entry.at());
-        let window = self.emitter.window.map_or(0, |window| window.address);
+        let segment = self.emitter.window.and_then(|window| self.emitter.window_at.segment(window));
         let Left { site, instructions: left } =
-            faults::with_window(&mut self.region, window, &self.emitter.faults, || {
+            faults::with_window(&mut self.region, segment, &self.emitter.faults, || {
                 // SAFETY: the door is a function of this type, which gives back the host's registers as the ABI asks;
                 // the code is of a block made for this hart, since its generation is the present one. It changes the
                 // hart's cells, memory through pages that the hart allows or that are in the window, and the region's
@@ -422,6 +421,11 @@ impl<'c> Jit<'c> {
             }
         }
     }
+}
+
+/// What `rbp` has while code runs: the place of register `x16`.
+fn x16(hart: &Hart<u64>) -> *const u8 {
+    std::ptr::from_ref(hart).cast::<u8>().wrapping_add(layout::X + 128)
 }
 
 /// Whether this host has the instructions that code is made of.

@@ -6,11 +6,11 @@ use crate::{
     faults::Fault,
     leave::{Cold, Leave, Why},
     registers::{NONE, hart_at},
-    x64::{Alu, Cc, Map, Pp, RAX, RCX, RDX, Rm},
+    x64::{Alu, Cc, Map, Pp, RAX, RBP, RCX, RDX, Rm},
 };
 use hartwright_hart::{Access, NEAR_PAGES, layout};
 use hartwright_ir::{Amo, Arg, Fmt, Mem};
-use hartwright_mem::{PAGE, PAGE_SHIFT};
+use hartwright_mem::{PAGE, PAGE_SHIFT, Window};
 
 /// What a look at the TLB is to bring near, in one number: access size, place, and whether it is a store.
 pub(crate) fn what(store: bool, size: u8, place: u8) -> u32 {
@@ -65,6 +65,50 @@ impl Move {
             Move::Load(m, _) => m.size(),
             Move::Store(size, _) | Move::StoreConstant(size, _) => size,
             Move::LoadFloat(fmt, _) | Move::StoreFloat(fmt, _) => (fmt.bits() / 8) as u8,
+        }
+    }
+}
+
+/// How code reaches the window.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Reach {
+    /// By `rbp`, which has the hart; or else by the segment of `gs`, which takes the host two cycles more.
+    by_hart: bool,
+    /// From there to the guest's address 0, and to the version of the page there.
+    address: i32,
+    versions: i32,
+}
+
+impl Reach {
+    /// From `hart`, or from the window's address 0 itself; `None` if that is too far from the versions.
+    pub(crate) fn new(window: Window, hart: u64) -> Option<Reach> {
+        let from = |by_hart, begin: u64| {
+            let far = |to: u64| {
+                let far = to.wrapping_sub(begin) as i64;
+                // The displacements that instructions have are added to it.
+                i32::try_from(far).ok().filter(|far| far.unsigned_abs() < i32::MAX as u32 - 0x1000)
+            };
+            Some(Reach { by_hart, address: far(window.address)?, versions: far(window.versions)? })
+        };
+        from(true, hart).or_else(|| from(false, window.address))
+    }
+
+    /// Where `gs` has to begin, if it is used.
+    pub(crate) fn segment(self, window: Window) -> Option<u64> {
+        (!self.by_hart).then_some(window.address)
+    }
+
+    /// The guest's address in a register, and a displacement.
+    fn address(self, base: u8, offset: i32) -> Rm {
+        if self.by_hart { Rm::Sum(RBP, base, self.address + offset) } else { Rm::Window(base, offset) }
+    }
+
+    /// The version of the page whose number is in a register.
+    fn version(self, page: u8) -> Rm {
+        if self.by_hart {
+            Rm::Scaled(RBP, page, 2, self.versions)
+        } else {
+            Rm::WindowTable(page, self.versions)
         }
     }
 }
@@ -155,7 +199,7 @@ impl Emitter {
         });
         let leave = self.leaving(self.pc, Why::Step, 1);
         let wrote = self.leaving(self.next, Why::Wrote, 0);
-        let rm = Rm::Window(b, offset);
+        let rm = self.window_at.address(b, offset);
         let misaligned = self.journals.then(|| self.misaligned(does.size(), b, offset));
         let recorded = self.record(does.is_store(), rm);
         let at = self.asm.at();
@@ -166,7 +210,7 @@ impl Emitter {
         if does.is_store() {
             self.asm.lea(true, temp, Rm::Mem(b, offset));
             self.asm.op_imm8(true, 0xc1, 5, Rm::Reg(temp), PAGE_SHIFT as u8);
-            self.asm.op8_imm8(0xf6, 0, Rm::WindowTable(temp, self.versions_apart), 1);
+            self.asm.op8_imm8(0xf6, 0, self.window_at.version(temp), 1);
             let from = self.asm.jcc(Cc::Ne);
             self.cold.push(Cold::Wrote { from, version: temp, is_page: true, leave: wrote });
         }

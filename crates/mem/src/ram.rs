@@ -5,7 +5,7 @@
 //! and gives it a new version, and so every block decoded from it is stale, in every hart.
 
 use portable_atomic::AtomicU128;
-use rustix::mm::{MapFlags, MprotectFlags, ProtFlags, mmap, mprotect};
+use rustix::mm::{MapFlags, MprotectFlags, ProtFlags, mmap, mmap_anonymous, mprotect, munmap};
 #[cfg(target_os = "linux")]
 use rustix::thread::{MembarrierCommand, membarrier};
 use std::{
@@ -16,7 +16,6 @@ use std::{
         atomic::{AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering, fence},
     },
 };
-use vm_memory::MmapRegion;
 
 /// Bytes in a page.
 pub const PAGE: u64 = 1 << PAGE_SHIFT;
@@ -55,10 +54,34 @@ impl Window {
     pub const MARGIN: u64 = 16 << 20;
 }
 
+/// So many zero bytes of the host's, which gives memory to those that are used.
+struct Mapping(*mut u8, usize);
+
+impl Mapping {
+    fn new(len: usize) -> rustix::io::Result<Mapping> {
+        /// How far from what is allocated the host is asked to put it: code that has the address of the one, such as a
+        /// hart's, then reaches the other by a displacement of 32 bits.
+        const APART: usize = 512 << 20;
+        let near = std::ptr::from_ref(&*Box::new(0_u64)).addr();
+        let hint = std::ptr::without_provenance_mut((near + APART).next_multiple_of(2 << 20));
+        let (access, kind) = (ProtFlags::READ | ProtFlags::WRITE, MapFlags::PRIVATE | MapFlags::NORESERVE);
+        // SAFETY: it is a new mapping; the host takes the address for a wish.
+        let first = unsafe { mmap_anonymous(hint, len, access, kind) }?;
+        Ok(Mapping(first.cast(), len))
+    }
+}
+
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        // SAFETY: it is the mapping of `new`, and who refers into it does not outlive it.
+        let _ = unsafe { munmap(self.0.cast(), self.1) };
+    }
+}
+
 /// All RAM and ROM of a machine, addressed by offsets.
 pub struct Ram {
     /// What everything is in, the versions first.
-    _map: MmapRegion,
+    _map: Mapping,
     /// Where offset 0 is.
     base: *mut u8,
     sizes: Sizes,
@@ -92,11 +115,11 @@ impl Ram {
         let versions = host(end.div_ceil(PAGE / size_of::<AtomicU32>() as u64).next_multiple_of(PAGE))?;
         // An empty mapping is no mapping to the host; one page that no offset reaches stands for it.
         let whole = host(before + end.max(PAGE) + after)?.saturating_add(versions);
-        let map = MmapRegion::new(whole).map_err(|why| none(whole, &why))?;
-        let base = map.as_ptr().wrapping_add(versions + host(before)?);
+        let map = Mapping::new(whole).map_err(|why| none(whole, &why))?;
+        let base = map.0.wrapping_add(versions + host(before)?);
         // What the window has beside memory; without one, these are empty.
         for (from, bytes) in [
-            (map.as_ptr().wrapping_add(versions), host(before)?),
+            (map.0.wrapping_add(versions), host(before)?),
             (base.wrapping_add(host(sizes.main)?), host(after)?),
         ] {
             if bytes > 0 {
@@ -105,7 +128,7 @@ impl Ram {
                     .map_err(|why| none(bytes, &why))?;
             }
         }
-        let first = map.as_ptr().cast::<AtomicU32>();
+        let first = map.0.cast::<AtomicU32>();
         let pages = std::ptr::slice_from_raw_parts(first.cast_const(), pages);
         Ok(Ram { _map: map, base, sizes, pages, renewals: AtomicU64::new(0) })
     }
