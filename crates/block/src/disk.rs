@@ -3,6 +3,7 @@
 use crate::image::Image;
 use hartwright_device::{BlockError, BlockPort};
 use std::{
+    cell::Cell,
     io,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
@@ -82,10 +83,38 @@ fn serve(image: Image, port: &BlockPort, rung: &Receiver<()>, end: &AtomicBool) 
     act(&mut image, Image::close).unwrap_or(Ok(()))
 }
 
+thread_local! {
+    static CAUGHT: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether a panic of this thread, now, is caught, and no reason to end the process: it is at work on an image.
+pub fn catches_panics() -> bool {
+    CAUGHT.get()
+}
+
 /// The tables of an image are looked at before it is opened, and who holds it lets nobody else write it. If the
 /// library finds them wrong in a way that it has no error for all the same, the image is left alone from then on.
 fn act<T>(image: &mut Option<Image>, work: impl FnOnce(&mut Image) -> T) -> Option<T> {
     let open = image.as_mut()?;
+    CAUGHT.set(true);
     let done = catch_unwind(AssertUnwindSafe(|| work(open)));
+    CAUGHT.set(false);
     done.map_err(|_| std::mem::forget(image.take())).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Format, Manner, Node, open, testing::Folder};
+
+    #[test]
+    fn a_panic_at_work_on_an_image_is_caught_and_said_to_be() {
+        let folder = Folder::new();
+        let node = Node::at(folder.file("a", &[7; 512]).to_str().unwrap(), Some(Format::Raw));
+        let mut image = Some(open(&node, Manner::default()).unwrap().image);
+        assert!(!catches_panics());
+        assert_eq!(act(&mut image, |_| catches_panics()), Some(true));
+        assert_eq!(act(&mut image, |_| -> u8 { panic!("the library is wrong") }), None);
+        assert!(!catches_panics() && image.is_none());
+    }
 }

@@ -25,7 +25,7 @@ mod tests;
 
 pub use chain::{Format, Node, open, open_overlay};
 pub use check::{Report, check};
-pub use disk::Disk;
+pub use disk::{Disk, catches_panics};
 pub use fuzz::any_image;
 pub use header::Header;
 pub use image::{Image, Manner, SECTOR};

@@ -43,7 +43,7 @@ pub fn main_with(defaults: &[&str], words: impl IntoIterator<Item = OsString>) -
     if let Some(outcome) = chore(&program, &texts) {
         return end(&program, outcome);
     }
-    give_terminal_back_on_panic();
+    end_on_panic();
     if let Err(error) = watch_signals(&program) {
         return end(
             &program,
@@ -353,10 +353,120 @@ fn watch_signals(program: &Program) -> io::Result<()> {
     signals::watch()
 }
 
-fn give_terminal_back_on_panic() {
+/// Has a panic of any thread end the process: what the others know of its machine may be half of the truth, and a
+/// hart or a clock that is gone would only be waited for. Where a panic is caught, whoever catches it goes on.
+fn end_on_panic() {
     let before = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info| {
+        if hartwright_block::catches_panics() {
+            return before(info);
+        }
         tty::restore();
         before(info);
+        std::process::exit(PANICKED);
     }));
+}
+
+/// The exit code after a panic, as Rust has it.
+const PANICKED: i32 = 101;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hartwright_exec::{Breakpoints, Engine, Harts, Pace, Setup, Trace};
+    use hartwright_hart::Config as HartConfig;
+    use hartwright_isa::cpu::CpuModel;
+    use hartwright_mem::{AddressSpace, PAGE};
+    use hartwright_wire::{Alarm, Clock, Entropy, Line, Mtime, Sink};
+    use std::{
+        process::{Child, Command, Stdio},
+        sync::Arc,
+        time::{Duration, Instant},
+    };
+
+    const RAM: u64 = 0x8000_0000;
+    /// Set where this test program is the one that is to panic: which thread of it.
+    const WHO: &str = "HARTWRIGHT_TEST_PANIC";
+
+    /// A hart whose thread panics: where it stops, in who listens.
+    fn hart() -> Harts {
+        let mut map = AddressSpace::build();
+        map.ram("ram", RAM, PAGE).unwrap();
+        let config = HartConfig {
+            model: CpuModel::find("rv64").unwrap().clone(),
+            id: 0,
+            reset_pc: RAM,
+            space: map.finish().unwrap(),
+            mtime: Mtime::new(Clock::new(), 10_000_000),
+            entropy: Entropy::default(),
+        };
+        let harts = Harts::new(Setup {
+            harts: vec![config],
+            listener: Arc::new(|event| panic!("heard {event:?}")),
+            trace: Trace::default(),
+            environment: None,
+            semihost: None,
+            pace: Pace::Together,
+            engine: Engine::default(),
+        });
+        let harts = harts.unwrap();
+        harts.set_breakpoints(&Breakpoints { code: vec![RAM], data: vec![] });
+        harts.resume();
+        harts
+    }
+
+    /// The end of a line.
+    struct Panics;
+
+    impl Sink for Panics {
+        fn set(&self, pin: u32, _: bool) {
+            panic!("pin {pin} was set");
+        }
+    }
+
+    /// An alarm that rings, on the clock's thread.
+    fn clock() -> Alarm {
+        let clock = Clock::new();
+        clock.start();
+        let alarm = clock.alarm(Line::new(Arc::new(Panics), 7));
+        alarm.at(Some(1));
+        alarm
+    }
+
+    /// Waits for a process, which is not to live for ever.
+    fn code(mut child: Child) -> (Option<i32>, String) {
+        let begun = Instant::now();
+        while child.try_wait().unwrap().is_none() {
+            if begun.elapsed() > Duration::from_secs(30) {
+                child.kill().unwrap();
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+        let output = child.wait_with_output().unwrap();
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    }
+
+    #[test]
+    fn a_panic_of_any_thread_ends_the_process() {
+        if let Ok(who) = std::env::var(WHO) {
+            end_on_panic();
+            let _living: (Option<Harts>, _) = match who.as_str() {
+                "hart 0" => (Some(hart()), None),
+                _ => (None, Some(clock())),
+            };
+            // As the main thread would wait for messages.
+            loop {
+                thread::park();
+            }
+        }
+        for (who, word) in [("hart 0", "heard Stopped"), ("clock", "pin 7 was set")] {
+            let name = "run::tests::a_panic_of_any_thread_ends_the_process";
+            let mut again = Command::new(std::env::current_exe().unwrap());
+            let again = again.args(["--exact", name, "--nocapture"]).env(WHO, who);
+            let child = again.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+            let (code, said) = code(child);
+            assert_eq!(code, Some(PANICKED), "{who}: {said}");
+            assert!(said.contains(&format!("thread '{who}'")) && said.contains(word), "{said}");
+        }
+    }
 }

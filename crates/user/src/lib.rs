@@ -34,6 +34,7 @@ use std::{ffi::OsString, process::ExitCode};
 
 /// The program: `args` are all words of the command line. Returns if no guest program ran to its end.
 pub fn main_with(args: Vec<OsString>) -> ExitCode {
+    end_on_panic();
     let face = Face::new(args.first());
     match options::read(&face, args, |name| std::env::var_os(name)) {
         Ok(Asked::Run(options)) => {
@@ -50,4 +51,14 @@ pub fn main_with(args: Vec<OsString>) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Has a panic of any thread end the process: a guest's threads wait for each other.
+fn end_on_panic() {
+    let before = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        before(info);
+        // As Rust has it.
+        std::process::exit(101);
+    }));
 }
