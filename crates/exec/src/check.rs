@@ -1,7 +1,8 @@
 //! `-accel jit,check=on`: every run of code is taken back and done again by the interpreter, and both are compared.
 //!
-//! A run is short, so that it can be taken back: code keeps a record of its accesses. What others wrote meanwhile
-//! (a disk's thread, say) is told by what a load found and memory holds no longer; such a run is not compared.
+//! A run is short, so that it can be taken back: code keeps a record of its accesses. Where somebody else wrote to
+//! memory meanwhile (a disk's thread, say), either may have seen it and the other not; then a difference is none, and
+//! what the interpreter did holds, whose stores are not taken back.
 
 use crate::{
     block::Cache,
@@ -11,35 +12,41 @@ use crate::{
 use hartwright_hart::Shown;
 use hartwright_ir::Width;
 use hartwright_jit::{Exit, Jit, Record};
+use hartwright_mem::Moment;
 use std::{collections::BTreeMap, fmt::Write};
+
+/// What came of a run of code that was done again.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Checked {
+    /// The same. Code that leaves an instruction to the interpreter may have raised flags of it: those that are still
+    /// to be raised.
+    Alike { early: u8 },
+    /// Something else, but somebody else wrote meanwhile. The hart is where the interpreter left it, which ended so.
+    Disturbed(Ended),
+}
 
 /// What a run of code did.
 struct Done<W> {
     after: Shown<W>,
     /// The words that it stored to, with what they held before and after.
     stores: BTreeMap<u64, (u64, u64)>,
-    /// The words that it loaded before it stored to them, and what it found.
-    loads: BTreeMap<u64, u64>,
 }
 
 impl<W: Width> Core<W> {
-    /// Does what code did again, as the interpreter does it. Code began at `before`, made the accesses of `records`
-    /// and was left by `exit`. An error tells how the two differ, and leaves the hart where they began.
-    ///
-    /// Code that leaves an instruction to the interpreter may have raised flags of it: gives those that are still
-    /// to be raised.
+    /// Does what code did again, as the interpreter does it. Code began at `before`, and that was at `moment` or
+    /// later, made the accesses of `records` and was left by `exit`. An error tells how the two differ, and leaves the
+    /// hart where they began.
     pub(crate) fn check<'c>(
         &'c self,
         cache: &mut Cache<'c, W>,
+        moment: Moment,
         before: &Shown<W>,
         records: &[Record],
         exit: Exit,
         trace: &Trace,
-    ) -> Result<u8, String> {
+    ) -> Result<Checked, String> {
         let hart = &self.hart;
         let mut done = self.take_back(before, records);
-        // Before the interpreter stores, which may be elsewhere than where code did.
-        let by_others = done.loads.iter().any(|(at, found)| hart.ram().load(*at) != Some(*found));
         let (blocks, ended) = self.repeat(cache, done.after.instret, trace);
         let mut early = 0;
         if exit == Exit::Step {
@@ -68,15 +75,10 @@ impl<W: Width> Core<W> {
         if differences.is_empty() {
             let instructions = hart.instret().wrapping_sub(before.instret);
             self.compared.set(self.compared.get() + instructions);
-            return Ok(early);
+            return Ok(Checked::Alike { early });
         }
-        if by_others {
-            for (at, (_, code)) in &done.stores {
-                // It is RAM, as a store has shown.
-                let _ = hart.ram().store(*at, *code);
-            }
-            hart.show(&done.after);
-            return Ok(0);
+        if !hart.ram().is_quiet_since(moment) {
+            return Ok(Checked::Disturbed(ended.err().unwrap_or(Ended::Running)));
         }
         hart.show(before);
         let blocks: String = blocks.iter().map(|block| cache.told(hart, *block)).collect();
@@ -110,13 +112,9 @@ impl<W: Width> Core<W> {
     /// Puts hart and memory back to where they were before a run.
     fn take_back(&self, before: &Shown<W>, records: &[Record]) -> Done<W> {
         let ram = self.hart.ram();
-        let mut done = Done { after: self.hart.shown(), stores: BTreeMap::new(), loads: BTreeMap::new() };
-        for record in records {
-            if record.store {
-                done.stores.entry(record.at).or_insert((record.before, 0));
-            } else if !done.stores.contains_key(&record.at) {
-                done.loads.insert(record.at, record.before);
-            }
+        let mut done = Done { after: self.hart.shown(), stores: BTreeMap::new() };
+        for record in records.iter().filter(|record| record.store) {
+            done.stores.entry(record.at).or_insert((record.before, 0));
         }
         for (at, (before, after)) in &mut done.stores {
             *after = ram.load(*at).unwrap_or(0);
@@ -143,13 +141,13 @@ mod tests {
     const LOADED: u64 = 0x808;
 
     /// What is told if code, which is `addi x1, x0, 5; ld x2, 0x808(x3); sd x1, 0x800(x3)`, does what `wrong` does.
-    fn told(wrong: impl FnOnce(&Hart<u64>)) -> Result<u8, String> {
+    fn told(wrong: impl FnOnce(&Hart<u64>)) -> Result<Checked, String> {
         told_of_store(STORED, wrong).0
     }
 
     /// The same of code that stores to `at`, and has loaded what it should store to; and how many instructions were
     /// compared.
-    fn told_of_store(at: u64, wrong: impl FnOnce(&Hart<u64>)) -> (Result<u8, String>, u64) {
+    fn told_of_store(at: u64, wrong: impl FnOnce(&Hart<u64>)) -> (Result<Checked, String>, u64) {
         let mut space = AddressSpace::build();
         space.ram("ram", RAM, 0x1000).unwrap();
         let space = space.finish().unwrap();
@@ -167,7 +165,7 @@ mod tests {
         let hart = &core.hart;
         hart.set_x(3, RAM + 0x1000);
         let mut cache = Cache::new(hart, Engine::Interpreter, true);
-        let before = hart.shown();
+        let (moment, before) = (hart.ram().moment(), hart.shown());
         hart.set_x(1, 5);
         hart.set_pc(RAM + 12);
         hart.retire(3);
@@ -178,13 +176,13 @@ mod tests {
             Record { at: STORED, before: 0, store: false },
             Record { at, before: 0, store: true },
         ];
-        let told = core.check(&mut cache, &before, &records, Exit::Done, &Trace::default());
+        let told = core.check(&mut cache, moment, &before, &records, Exit::Done, &Trace::default());
         (told, core.compared.get())
     }
 
     #[test]
     fn code_that_does_what_it_should_is_not_told_of() {
-        assert_eq!(told_of_store(STORED, |_| ()), (Ok(0), 3));
+        assert_eq!(told_of_store(STORED, |_| ()), (Ok(Checked::Alike { early: 0 }), 3));
     }
 
     #[test]
@@ -216,11 +214,22 @@ mod tests {
     }
 
     #[test]
-    fn what_others_wrote_meanwhile_is_no_difference() {
+    fn what_others_wrote_meanwhile_is_no_difference_and_the_interpreter_s_holds() {
         let wrong = |hart: &Hart<u64>| {
             hart.set_x(2, 1);
+            assert!(hart.ram().write(LOADED, &[7]));
+        };
+        assert_eq!(told_of_store(STORED, wrong), (Ok(Checked::Disturbed(Ended::Running)), 0));
+    }
+
+    #[test]
+    fn what_was_written_before_is_no_excuse() {
+        let wrong = |hart: &Hart<u64>| {
+            hart.set_x(2, 1);
+            // By a hart.
             assert!(hart.ram().store(LOADED, 7_u64));
         };
-        assert_eq!(told(wrong), Ok(0));
+        let text = told(wrong).expect_err("x2");
+        assert!(text.contains("x2: 0x1 by code, 0x7 by the interpreter"), "{text}");
     }
 }

@@ -7,6 +7,7 @@
 
 use crate::{
     block::{Block, Cache, LONGEST, Step},
+    check::Checked,
     core::{Core, Ended, Stop},
     handlers::Now,
     trace::{Trace, Tracing},
@@ -372,11 +373,15 @@ impl<W: Width> Core<W> {
         if !translator.check {
             return Ok(Some(jit.run(entry, instructions, &calls)));
         }
-        let begun = hart.shown();
+        let (moment, begun) = (hart.ram().moment(), hart.shown());
         let exit = jit.run(entry, instructions.min(CHECKED), &calls);
         let records = jit.records();
-        match self.check(cache, &begun, &records, exit, trace) {
-            Ok(early) => cache.early = early,
+        match self.check(cache, moment, &begun, &records, exit, trace) {
+            Ok(Checked::Alike { early }) => cache.early = early,
+            Ok(Checked::Disturbed(ended)) => {
+                cache.stop.set(None);
+                return Err(ended);
+            }
             Err(differences) => {
                 let id = hart.config().id;
                 trace.write(&format!("hart {id} stops: code is not its instructions\n{differences}"));

@@ -3,9 +3,14 @@
 
 mod common;
 
-use common::{CHECKED, FINISHER, Machine, RAM, Rng, TRANSLATOR, full, li, model, op};
+use common::{CHECKED, FINISHER, Machine, PATIENCE, RAM, Rng, TRANSLATOR, full, li, model, op};
 use hartwright_exec::Engine;
 use hartwright_isa::csr;
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+    time::Instant,
+};
 
 /// Where registers are loaded from and what loads and stores play in; `x8` has it.
 const DATA: u64 = RAM + 0x8000;
@@ -277,4 +282,41 @@ fn code_that_is_full_is_made_anew() {
         machine.put(RAM + 0x4000, &function.repeat(functions as usize));
         assert_eq!(machine.outcome(&words), (number * functions) as u64);
     }
+}
+
+#[test]
+fn what_a_device_writes_meanwhile_is_no_difference_and_leaves_no_traces() {
+    let machine = Machine::run_by(CHECKED, 1 << 20, model("max"));
+    // Looks at eight words in turn, and counts in memory and in a register which had changed.
+    let (seen, counted) = (0x40, 0x80);
+    let mut words = li(8, DATA);
+    words.extend(li(9, if full() { 20_000_000 } else { 1_000_000 }));
+    let again = 4 * words.len() as i64;
+    words.extend([op("andi", 6, 9, 0, 7), op("sh3add", 6, 6, 8, 0), op("ld", 10, 6, 0, 0)]);
+    words.extend([op("ld", 11, 6, 0, seen), op("beq", 0, 10, 11, 24), op("sd", 0, 6, 10, seen)]);
+    words.extend([op("ld", 13, 8, 0, counted), op("addi", 13, 13, 0, 1), op("sd", 0, 8, 13, counted)]);
+    words.extend([op("addi", 12, 12, 0, 1), op("addi", 9, 9, 0, -1)]);
+    words.push(op("bne", 0, 9, 0, again - 4 * words.len() as i64));
+    words.extend([op("ld", 13, 8, 0, counted), op("sub", 10, 12, 13, 0)]);
+    let over = AtomicBool::new(false);
+    let difference = thread::scope(|scope| {
+        scope.spawn(|| {
+            let (mut rng, begun) = (Rng(3), Instant::now());
+            while !over.load(Ordering::Relaxed) && begun.elapsed() < PATIENCE {
+                let at = rng.below(64);
+                let bytes = rng.next().to_le_bytes();
+                let some = &bytes[..(64 - at).min(1 + rng.below(8)) as usize];
+                machine.space.write_bytes(DATA + at, some).unwrap();
+                (0..rng.below(2_000)).for_each(|_| std::hint::spin_loop());
+            }
+        });
+        let difference = machine.outcome(&words);
+        over.store(true, Ordering::Relaxed);
+        difference
+    });
+    let (counted, compared) = (machine.x(12), machine.harts.with(0, |hart| hart.compared()).unwrap());
+    eprintln!("{counted} changes seen, {compared} instructions compared");
+    assert_eq!(difference, 0, "counted in a register and in memory");
+    assert!(counted > 100 && compared > 100_000);
+    assert_eq!(machine.events.try_iter().count(), 0, "the hart stopped");
 }

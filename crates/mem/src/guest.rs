@@ -2,7 +2,7 @@
 //!
 //! Devices are not reached, ROM is not written, and a store into code makes it stale, as with every other store.
 
-use crate::{AddressSpace, Ram};
+use crate::{AddressSpace, Ram, ram::Writing};
 use std::{fmt, iter::FusedIterator};
 use vm_memory::{
     GuestAddress, GuestMemory, GuestMemoryError, GuestMemoryMmap, Permissions, VolatileSlice,
@@ -53,9 +53,10 @@ impl<'a> Iterator for Slices<'a> {
         let found = self.space.piece(self.at, self.left, self.write).and_then(|(at, len)| {
             let ram = self.space.ram();
             let first = ram.pointer(at, len)?;
+            let writing = self.write.then(|| ram.writing());
             // SAFETY: the bytes are of the mapping, which lives as long as `space`; harts and devices reach it by
             // atomic accesses only.
-            let slice = unsafe { VolatileSlice::with_bitmap(first, len, Code { ram, at }, None) };
+            let slice = unsafe { VolatileSlice::with_bitmap(first, len, Code { ram, at, writing }, None) };
             Some((slice, len))
         });
         let Some((slice, len)) = found else {
@@ -72,11 +73,13 @@ impl<'a> Iterator for Slices<'a> {
 impl FusedIterator for Slices<'_> {}
 impl<'a> GuestMemorySliceIterator<'a, Code<'a>> for Slices<'a> {}
 
-/// What writes to a slice are told: here, that instructions may have been decoded out of it.
+/// What writes to a slice are told: here, that instructions may have been decoded out of it. While there is a slice to
+/// write to, somebody may write.
 #[derive(Clone)]
 pub struct Code<'r> {
     ram: &'r Ram,
     at: u64,
+    writing: Option<Writing<'r>>,
 }
 
 impl<'r> WithBitmapSlice<'_> for Code<'r> {
@@ -95,7 +98,8 @@ impl<'r> Bitmap for Code<'r> {
     }
 
     fn slice_at(&self, offset: usize) -> Code<'r> {
-        Code { ram: self.ram, at: self.at.saturating_add(offset as u64) }
+        let at = self.at.saturating_add(offset as u64);
+        Code { ram: self.ram, at, writing: self.writing.clone() }
     }
 }
 
@@ -177,6 +181,26 @@ mod tests {
         ] {
             assert_eq!(space.check_range(at(from), bytes, access), fits, "{from:#x} {bytes:#x}");
         }
+    }
+
+    #[test]
+    fn while_there_is_a_slice_to_write_to_it_is_not_quiet() {
+        let mut map = AddressSpace::build();
+        map.ram("ram", 0x8000, PAGE).unwrap();
+        let space = map.finish().unwrap();
+        let ram = space.ram();
+        let before = ram.moment();
+        let slice = |access| space.slices(GuestAddress(0x8000), 8, access).next().unwrap().unwrap();
+        let reads = slice(Permissions::Read);
+        assert!(ram.is_quiet_since(before));
+        let writes = slice(Permissions::Write);
+        let amid = ram.moment();
+        assert!(!ram.is_quiet_since(before) && !ram.is_quiet_since(amid));
+        let part = writes.subslice(4, 4).unwrap();
+        drop(writes);
+        assert!(!ram.is_quiet_since(ram.moment()));
+        drop((part, reads));
+        assert!(!ram.is_quiet_since(before) && !ram.is_quiet_since(amid) && ram.is_quiet_since(ram.moment()));
     }
 
     #[test]

@@ -11,6 +11,6 @@ mod space;
 mod unmodelled;
 
 pub use guest::{Code, NoBitmap};
-pub use ram::{PAGE, PAGE_SHIFT, Ram, Window, Word, sees_stores};
+pub use ram::{Moment, PAGE, PAGE_SHIFT, Ram, Window, Word, Writing, sees_stores};
 pub use space::{AddressSpace, Backing, Builder, BusError, Kind, LayoutError, Mmio, Place, Region};
 pub use unmodelled::{Access, Miss, Unmodelled};

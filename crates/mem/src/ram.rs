@@ -90,7 +90,45 @@ pub struct Ram {
     pages: *const [AtomicU32],
     /// How often any page got a new version.
     renewals: AtomicU64,
+    others: Others,
 }
+
+/// How often somebody who is no hart began to write, and was done with it. Harts' own stores never touch it, so it
+/// has a line of the host's cache to itself.
+#[derive(Default)]
+#[repr(align(64))]
+struct Others {
+    begun: AtomicU64,
+    done: AtomicU64,
+}
+
+/// Somebody who is no hart writes, or may, as long as this is there.
+pub struct Writing<'r>(&'r Others);
+
+impl Drop for Writing<'_> {
+    fn drop(&mut self) {
+        self.0.done.fetch_add(1, Ordering::Release);
+    }
+}
+
+impl Clone for Writing<'_> {
+    fn clone(&self) -> Self {
+        self.0.writing()
+    }
+}
+
+impl Others {
+    fn writing(&self) -> Writing<'_> {
+        self.begun.fetch_add(1, Ordering::Relaxed);
+        // What is written is seen by nobody who does not see that it was begun.
+        fence(Ordering::Release);
+        Writing(self)
+    }
+}
+
+/// A point in time, to ask what happened [since](Ram::is_quiet_since).
+#[derive(Clone, Copy, Debug)]
+pub struct Moment(u64);
 
 // SAFETY: the pointers are to mappings that this owns; all access through them is atomic.
 unsafe impl Send for Ram {}
@@ -130,7 +168,7 @@ impl Ram {
         }
         let first = map.0.cast::<AtomicU32>();
         let pages = std::ptr::slice_from_raw_parts(first.cast_const(), pages);
-        Ok(Ram { _map: map, base, sizes, pages, renewals: AtomicU64::new(0) })
+        Ok(Ram { _map: map, base, sizes, pages, renewals: AtomicU64::new(0), others: Others::default() })
     }
 
     /// The guest's addresses as the host has them, if they are in one range.
@@ -315,6 +353,7 @@ impl Ram {
     pub fn write(&self, at: u64, bytes: &[u8]) -> bool {
         let fits = self.holds(at, bytes.len() as u64);
         if fits {
+            let _writing = self.writing();
             for (i, byte) in bytes.iter().enumerate() {
                 self.byte(at + i as u64).store(*byte, Ordering::Relaxed);
             }
@@ -326,6 +365,23 @@ impl Ram {
             }
         }
         fits
+    }
+
+    /// Says that somebody who is no hart is about to write, until what this gives is dropped.
+    pub fn writing(&self) -> Writing<'_> {
+        self.others.writing()
+    }
+
+    /// Now, for [`is_quiet_since`](Self::is_quiet_since).
+    pub fn moment(&self) -> Moment {
+        Moment(self.others.done.load(Ordering::Acquire))
+    }
+
+    /// Whether nobody but harts wrote at `moment` or since: all that was begun by now was done by then. Stores of
+    /// other processes, in memory that is shared with them, are not noticed.
+    pub fn is_quiet_since(&self, moment: Moment) -> bool {
+        fence(Ordering::Acquire);
+        self.others.begun.load(Ordering::Relaxed) == moment.0
     }
 
     /// How often any page got a new version: while it stands, so do all versions.
@@ -488,6 +544,16 @@ mod tests {
                 assert_eq!(Some(versions + first / PAGE * 4), ram.version_address(0));
             }
         }
+    }
+
+    #[test]
+    fn what_harts_do_is_quiet_and_what_others_write_is_not() {
+        let ram = of(PAGE);
+        let before = ram.moment();
+        assert!(ram.store(0, 7u64) && ram.update(0, |word: u64| word + 1).is_some() && ram.read(0, &mut [0]));
+        assert!(ram.is_quiet_since(before) && !ram.write(PAGE, &[0]) && ram.is_quiet_since(before));
+        assert!(ram.write(0, &[0]));
+        assert!(!ram.is_quiet_since(before) && ram.is_quiet_since(ram.moment()));
     }
 
     #[test]

@@ -389,6 +389,7 @@ impl AddressSpace {
             Kind::Ram => {}
         }
         let at = entry.at + offset;
+        let _writing = self.ram.writing();
         let stored = match size {
             1 => self.ram.store(at, value as u8),
             2 => self.ram.store(at, value as u16),
