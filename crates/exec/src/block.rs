@@ -175,6 +175,17 @@ impl<'c, W: Width> Cache<'c, W> {
         self.translator.as_ref().map(Translator::code_told)
     }
 
+    /// Whether the hart may have to stop before the instruction at its program counter. No block goes on there, and
+    /// one that begins there never becomes code, so none leads past it.
+    pub(crate) fn may_stop(&self, hart: &Hart<W>, pc: u64) -> bool {
+        self.breakpoints.contains(&pc) || hart.may_break(pc)
+    }
+
+    /// Whether the hart may have to stop somewhere: before an instruction, or after one that accesses memory.
+    pub(crate) fn stops(&self, hart: &Hart<W>) -> bool {
+        !self.breakpoints.is_empty() || hart.breaks() || hart.watches()
+    }
+
     /// Limits blocks to one instruction, or lets them be long.
     pub(crate) fn single(&mut self, single: bool) {
         let longest = if single { 1 } else { LONGEST };
@@ -293,8 +304,7 @@ impl<'c, W: Width> Cache<'c, W> {
         let whole = hart.fetches_whole_page(pc);
         let allowed = |pc: u64| if whole { Ok(()) } else { hart.fetch_place(pc, 2).map(drop) };
         while steps.len() < longest && here < page_end {
-            let ends = || self.breakpoints.contains(&pc) || hart.may_break(pc);
-            if !steps.is_empty() && (ends() || allowed(pc).is_err()) {
+            if !steps.is_empty() && (self.may_stop(hart, pc) || allowed(pc).is_err()) {
                 break;
             }
             // Where it is aligned, an instruction is read at once (profiles, Ziccif).
@@ -330,7 +340,8 @@ impl<'c, W: Width> Cache<'c, W> {
         }
         let versions = [first_version, end.1];
         let next = steps.last().map_or(pc, |step| step.decoded.next());
-        let translated = Translated::default();
+        let translated =
+            if self.may_stop(hart, hart.pc()) { Translated::NEVER } else { Translated::default() };
         let floats = steps.iter().any(|step| !step.decoded.is_unknown() && step.decoded.uses_float());
         Ok(Block {
             steps: steps.into(),

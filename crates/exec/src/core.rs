@@ -133,6 +133,35 @@ impl<W: Width> Core<W> {
         self.refetched(cache, ended)
     }
 
+    /// Runs the block at the program counter, unless a trigger breaks before it, instruction by instruction until
+    /// somebody has to hear of one, as of an access to a watched address. Before each, `before` hears that it is one.
+    #[cold]
+    pub(crate) fn run_watched<'c>(
+        &'c self,
+        cache: &mut Cache<'c, W>,
+        trace: &Trace,
+        before: impl Fn(u64),
+    ) -> Ended {
+        let hart = &self.hart;
+        if let Some(trap) = hart.break_here() {
+            before(1);
+            return self.trap(trap, trace);
+        }
+        let block = match cache.find(self) {
+            Ok(block) => block,
+            Err(trap) => return self.trap(trap, trace),
+        };
+        let mut ended = Ended::Running;
+        for step in &block.steps {
+            before(1);
+            ended = self.run_steps(std::slice::from_ref(step), step.decoded.next(), trace);
+            if ended != Ended::Running || hart.port().rung() || hart.pc() != step.decoded.next() {
+                break;
+            }
+        }
+        self.refetched(cache, ended)
+    }
+
     /// Runs the one instruction at the program counter, or takes the exception that it or fetching it raises.
     pub(crate) fn run_one<'c>(&'c self, cache: &mut Cache<'c, W>, trace: &Trace) -> Ended {
         if let Some(trap) = self.hart.break_here() {

@@ -54,7 +54,7 @@ pub(crate) struct Manner {
     watches: bool,
     /// As [`Core::run_carefully`] does.
     pub(crate) careful: bool,
-    /// As code of the host, where there is some.
+    /// As code of the host, where there is some; what is careful is so all the same.
     pub(crate) translated: bool,
 }
 
@@ -155,10 +155,10 @@ impl<'r, 'c, W: Width> Runner<'r, 'c, W> {
             if self.breaks_here(manner) {
                 return self.stop(Reason::Breakpoint);
             }
-            let ended = if manner.careful {
-                self.core.run_carefully(&mut self.cache, &self.around.trace)
-            } else if manner.translated {
+            let ended = if manner.translated {
                 self.core.run_translated(&mut self.cache, &self.around.trace, QUANTUM, |_| ())
+            } else if manner.careful {
+                self.core.run_carefully(&mut self.cache, &self.around.trace)
             } else {
                 self.core.run_block(&mut self.cache, &self.around.trace)
             };
@@ -187,12 +187,13 @@ impl<'r, 'c, W: Width> Runner<'r, 'c, W> {
             self.waits = Waits::Nothing;
         }
         core.interrupt(trace);
-        let watches = hart.watches();
-        self.cache.single(watches);
+        let (watches, overflows) = (hart.watches(), hart.overflows_in().is_some());
+        let translated = self.cache.translates() && !overflows && !trace.has(Tracing::EACH);
+        // Where blocks are code, the others go by `Core::run_watched`.
+        self.cache.single(watches && !translated);
         let breaks = !self.cache.breakpoints.is_empty();
         self.cache.follow_triggers(hart);
-        let careful = breaks || hart.breaks() || hart.overflows_in().is_some();
-        let translated = self.cache.translates() && !watches && !trace.has(Tracing::EACH);
+        let careful = breaks || hart.breaks() || overflows;
         Some(Manner { breaks, watches, careful, translated })
     }
 

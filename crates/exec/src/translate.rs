@@ -49,11 +49,14 @@ pub(crate) struct Translated {
     heat: u32,
     /// Its code, and the low bits of the rules it was made for.
     code: Option<(u8, Entry)>,
-    /// The interpreter alone can do its first instruction.
+    /// The interpreter alone can do its first instruction, or the hart may stop before that.
     never: bool,
 }
 
 impl Translated {
+    /// What the interpreter does for good.
+    pub(crate) const NEVER: Translated = Translated { heat: 0, code: None, never: true };
+
     /// Whether there is code, or was.
     pub(crate) fn has_been(&self) -> bool {
         self.code.is_some()
@@ -314,14 +317,19 @@ impl<'b> Handlers<&'b Builder> for Lift {
 impl<W: Width> Core<W> {
     /// Runs blocks from the program counter on, as code where there is some, until it is time to look up, or about
     /// `quantum` instructions are done: at most 63 more. Before the interpreter does something, `before` hears how many
-    /// instructions that is.
+    /// instructions that is. Whoever calls has looked for a breakpoint at the program counter; this returns before
+    /// another.
     pub(crate) fn run_translated<'c>(
         &'c self,
         cache: &mut Cache<'c, W>,
         trace: &Trace,
         quantum: u64,
-        before: impl FnOnce(u64),
+        before: impl Fn(u64),
     ) -> Ended {
+        if let Some(trap) = self.hart.break_here() {
+            before(1);
+            return self.trap(trap, trace);
+        }
         let begun = self.hart.instret();
         let mut way: Option<Link> = None;
         loop {
@@ -338,10 +346,14 @@ impl<W: Width> Core<W> {
                     let ended = self.ended_by(cache.stop.take(), trace);
                     return self.refetched(cache, ended);
                 }
+                Ok(None) if cache.stops(&self.hart) => {
+                    return self.run_watched(cache, trace, before);
+                }
                 Ok(None) => return self.run_counted(cache, trace, before),
                 Err(ended) => return ended,
             }
-            if self.hart.port().rung() {
+            // Before what is there is even looked for, which may fault.
+            if self.hart.port().rung() || cache.may_stop(&self.hart, self.hart.pc()) {
                 return Ended::Running;
             }
         }

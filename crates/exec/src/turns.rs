@@ -87,7 +87,10 @@ pub(crate) fn live<W: Width>(
             }
         }
         let turns = runners.iter_mut().filter(|runner| runner.running).map(|runner| turn(runner, &mut count));
-        match turns.max() {
+        let did = turns.max();
+        // Whoever looks at a hart now sees the time as it is.
+        count.tell(0);
+        match did {
             Some(Turn::None) if runners.iter().any(|runner| runner.running) => {
                 count.idle(&bell, || runners.iter().any(|runner| runner.core.hart.port().rung()));
             }
@@ -155,17 +158,18 @@ fn step<W: Width>(runner: &mut Runner<'_, '_, W>, manner: Manner, count: &mut Co
     let left = count.until_due().min(end - count.done);
     let before = core.hart.instret();
     let one = count.counts && (manner.careful || left < LONGEST as u64);
-    let translated = manner.translated && !manner.careful && left >= 2 * LONGEST as u64;
+    let translated = manner.translated && left >= 2 * LONGEST as u64;
+    let tell = |steps| count.tell(core.hart.instret().wrapping_sub(before) + steps);
     let ended = match one {
-        _ if translated => {
-            let tell = |steps| count.tell(core.hart.instret().wrapping_sub(before) + steps);
-            core.run_translated(&mut runner.cache, trace, left - LONGEST as u64, tell)
-        }
+        _ if translated => core.run_translated(&mut runner.cache, trace, left - LONGEST as u64, tell),
         true => {
             count.tell(1);
             let ended = core.run_one(&mut runner.cache, trace);
             core.note_overflow();
             ended
+        }
+        false if manner.translated && runner.cache.stops(&core.hart) => {
+            core.run_watched(&mut runner.cache, trace, tell)
         }
         false if manner.careful => core.run_carefully(&mut runner.cache, trace),
         false => core.run_counted(&mut runner.cache, trace, |steps| count.tell(steps)),

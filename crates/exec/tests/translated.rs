@@ -4,7 +4,7 @@
 mod common;
 
 use common::{CHECKED, FINISHER, Machine, PATIENCE, RAM, Rng, TRANSLATOR, full, li, model, op};
-use hartwright_exec::Engine;
+use hartwright_exec::{Breakpoints, Engine, Event, Reason};
 use hartwright_isa::csr;
 use std::{
     sync::atomic::{AtomicBool, Ordering},
@@ -319,4 +319,247 @@ fn what_a_device_writes_meanwhile_is_no_difference_and_leaves_no_traces() {
     assert_eq!(difference, 0, "counted in a register and in memory");
     assert!(counted > 100 && compared > 100_000);
     assert_eq!(machine.events.try_iter().count(), 0, "the hart stopped");
+}
+
+/// Where a program's last piece begins to end: nobody stops before it for good.
+fn end(pieces: &[(u64, Vec<u32>)]) -> u64 {
+    let (at, words) = pieces.last().unwrap();
+    at + 4 * (words.len() as u64 - 3)
+}
+
+/// What a hart that stopped shows: why, how often it ran, its pc, its registers, its counts and status.
+type Stop = (Reason, u64, u64, Vec<u64>, Vec<u64>);
+
+fn stop(machine: &Machine, timed: bool) -> Stop {
+    let Event::Stopped { reason, .. } = machine.events.recv_timeout(PATIENCE).expect("it stops");
+    let numbers =
+        [csr::MINSTRET, csr::MCYCLE, csr::FCSR, csr::MSTATUS, csr::MSCRATCH, csr::MEPC, csr::MCAUSE]
+            .into_iter()
+            .chain([csr::MTVAL, csr::TDATA1])
+            .chain(timed.then_some(csr::TIME));
+    let look = machine.harts.with(0, |hart| {
+        let x = (0..32).map(|r| hart.x(r) as u64).chain((0..32).map(|r| hart.f(r)));
+        let csrs = numbers.map(|number| hart.csr(number).unwrap_or(!0));
+        (hart.instret(), hart.pc(), x.collect::<Vec<_>>(), csrs.collect::<Vec<_>>())
+    });
+    let (instret, pc, x, csrs) = look.unwrap();
+    (reason, instret, pc, x, csrs)
+}
+
+/// What a debugger does next.
+#[derive(Clone, Debug)]
+enum Act {
+    Set(Breakpoints),
+    /// A trigger of M-mode: `tdata1`'s bits, and where.
+    Trigger(u64, u64),
+    Step(u64),
+    Go,
+}
+
+/// A session: everywhere that it stops is in the program or its data.
+fn session(rng: &mut Rng, pieces: &[(u64, Vec<u32>)]) -> Vec<Act> {
+    let code = |rng: &mut Rng| {
+        let (at, words) = &pieces[rng.below(pieces.len() as u64) as usize];
+        at + 4 * rng.below(words.len() as u64)
+    };
+    let data = |rng: &mut Rng| DATA + rng.below(0x580);
+    let act = |rng: &mut Rng, number: u64| match if number == 0 { 0 } else { rng.below(12) } {
+        0..3 => {
+            let mut set = Breakpoints { code: vec![end(pieces)], data: vec![] };
+            set.code.extend((0..rng.below(4)).map(|_| code(rng)));
+            for _ in 0..rng.below(3) {
+                let len = rng.pick(&[1, 4, 8, 64, 64, 0x3000]);
+                // Some are in a page that is never touched, and some begin before the one that is.
+                let at = if len > 64 { DATA - 0x1800 } else { data(rng) + rng.pick(&[0, 0, 0, 0x4000]) };
+                let kinds = rng.pick(&[(true, false), (false, true), (true, true)]);
+                set.data.push((at, len, kinds.0, kinds.1));
+            }
+            Act::Set(set)
+        }
+        3 => match rng.below(3) {
+            0 => Act::Trigger(4, code(rng)),
+            kind => Act::Trigger(kind, data(rng)),
+        },
+        4..6 => Act::Step(1 + rng.below(20)),
+        _ => Act::Go,
+    };
+    (0..if full() { 200 } else { 50 }).map(|number| act(rng, number)).collect()
+}
+
+/// What a debugger sees of a program, and what that leaves in memory; and whether there was code while it stood.
+fn debugged(machine: &Machine, pieces: &[(u64, Vec<u32>)], acts: &[Act], timed: bool) -> (Vec<Stop>, bool) {
+    let end = end(pieces);
+    let mut stops: Vec<Stop> = vec![];
+    let mut breakpoints = Breakpoints { code: vec![end], data: vec![] };
+    let mut translated = false;
+    machine.harts.set_breakpoints(&breakpoints);
+    let go = |stops: &mut Vec<Stop>, breakpoints: &Breakpoints| {
+        let here = machine.harts.with(0, |hart| hart.pc()).unwrap();
+        if breakpoints.code.contains(&here) {
+            machine.harts.step(0);
+            stops.push(stop(machine, timed));
+            if stops.last().unwrap().0 != Reason::Step {
+                return;
+            }
+        }
+        machine.harts.resume();
+        stops.push(stop(machine, timed));
+    };
+    for act in acts {
+        if stops.last().is_some_and(|(.., pc, _, _)| *pc == end) {
+            break;
+        }
+        match act.clone() {
+            Act::Set(set) => {
+                breakpoints = set;
+                machine.harts.set_breakpoints(&breakpoints);
+            }
+            Act::Trigger(kind, at) => {
+                machine.harts.with(0, move |hart| {
+                    for (number, value) in [(csr::TDATA2, at), (csr::TDATA1, 6 << 60 | 1 << 6 | kind)] {
+                        assert!(hart.set_csr(number, value));
+                    }
+                });
+            }
+            Act::Step(count) => {
+                for _ in 0..count {
+                    machine.harts.step(0);
+                    stops.push(stop(machine, timed));
+                }
+            }
+            Act::Go => go(&mut stops, &breakpoints),
+        }
+        translated |= machine.harts.with(0, |hart| hart.code()).unwrap().is_some_and(|code| code.blocks > 0);
+    }
+    breakpoints = Breakpoints { code: vec![end], data: vec![] };
+    machine.harts.set_breakpoints(&breakpoints);
+    while stops.last().is_none_or(|(.., pc, _, _)| *pc != end) {
+        go(&mut stops, &breakpoints);
+    }
+    (stops, translated)
+}
+
+#[test]
+fn random_programs_stop_where_they_stop_in_the_interpreter() {
+    /// Where triggers' exceptions go: the trigger is taken away, and its instruction done again.
+    const HANDLER: u64 = RAM + 0x7000;
+    let mut rng = Rng(31);
+    let (mut stopped, mut with_code) = ([0; 3], 0);
+    let programs = if full() { 1_000 } else { 60 };
+    for number in 0..programs {
+        let (pieces, data) = (program(&mut rng), data(&mut rng));
+        let acts = session(&mut rng, &pieces);
+        for counted in [false, true] {
+            let run = |engine| {
+                let machine = Machine::debugged(engine, counted);
+                machine.space.write_bytes(DATA, &data).unwrap();
+                pieces.iter().for_each(|(at, words)| machine.put(*at, words));
+                machine.put(HANDLER, &[op("csrrw", 0, 0, 0, csr::TDATA1.into()), op("mret", 0, 0, 0, 0)]);
+                machine.harts.with(0, |hart| assert!(hart.set_csr(csr::MTVEC, HANDLER)));
+                let (stops, translated) = debugged(&machine, &pieces, &acts, counted);
+                let mut memory = vec![0; DATA_SIZE];
+                machine.space.read_bytes(DATA, &mut memory).unwrap();
+                (stops, memory, translated)
+            };
+            let (expect, memory, _) = run(Engine::Interpreter);
+            for (reason, ..) in &expect {
+                let kind = match reason {
+                    Reason::Breakpoint => 0,
+                    Reason::Watch(_) => 1,
+                    _ => 2,
+                };
+                stopped[kind] += 1;
+            }
+            for engine in [TRANSLATOR, Engine::Jit { code: 1 << 20, after: 3, check: false }, CHECKED] {
+                let (found, left, translated) = run(engine);
+                with_code += u32::from(translated);
+                let differ = found.iter().zip(&expect).position(|(found, expect)| found != expect);
+                if let Some(i) = differ {
+                    let ((.., xs, csrs), (.., xs_here, csrs_here)) = (&found[i], &expect[i]);
+                    let registers: Vec<_> = (0..xs.len() + csrs.len())
+                        .map(|i| (i, xs.iter().chain(csrs).nth(i), xs_here.iter().chain(csrs_here).nth(i)))
+                        .filter(|(_, found, expect)| found != expect)
+                        .collect();
+                    panic!(
+                        "program {number}, counted {counted}, {engine:?}: stop {i} is {:x?}, not {:x?}; registers, \
+                         found and expected: {registers:x?}; the stop before: {:x?}\n{acts:x?}",
+                        (found[i].0, found[i].1, found[i].2),
+                        (expect[i].0, expect[i].1, expect[i].2),
+                        i.checked_sub(1).map(|i| (expect[i].0, expect[i].1, expect[i].2)),
+                    );
+                }
+                assert_eq!(found.len(), expect.len());
+                assert!(left == memory, "program {number}, {engine:?}: memory differs");
+            }
+        }
+    }
+    eprintln!(
+        "{stopped:?} stops at breakpoints, watched addresses and after steps; {with_code} sessions with code"
+    );
+    assert!(stopped.iter().all(|count| *count > programs) && with_code > 4 * programs);
+}
+
+#[test]
+fn what_is_watched_from_now_on_is_watched_in_code_that_runs_already() {
+    const NEXT: u64 = CODE + 0x1000;
+    const HANDLER: u64 = RAM + 0x7000;
+    let machine = Machine::debugged(TRANSLATOR, false);
+    // Two pages that jump to each other, each with a loop of its own, in M-mode and without any rules of memory.
+    let mut begin = li(8, DATA);
+    begin.extend(li(31, CODE));
+    begin.push(op("jalr", 0, 31, 0, 0));
+    machine.put(RAM, &begin);
+    let counts = |own: u32, memory: u32, to: u64, from: u64| {
+        let back = from + 16;
+        [
+            op("addi", own, own, 0, 1),
+            memory,
+            op("addi", 7, 0, 0, 3),
+            op("addi", 0, 0, 0, 0),
+            op("addi", 7, 7, 0, -1),
+            op("bne", 0, 7, 0, back as i64 - (from as i64 + 20)),
+            op("jal", 0, 0, 0, to as i64 - (from as i64 + 24)),
+        ]
+    };
+    machine.put(CODE, &counts(5, op("sd", 0, 8, 5, 0), NEXT, CODE));
+    machine.put(NEXT, &counts(6, op("ld", 10, 8, 0, 8), CODE, NEXT));
+    machine.put(HANDLER, &[op("jal", 0, 0, 0, 0)]);
+    machine.harts.with(0, |hart| assert!(hart.set_csr(csr::MTVEC, HANDLER)));
+    let mut rng = Rng(5);
+    // Each with what stops, which register counts until then, and where.
+    let trigger = |kind: u64| Err(6 << 60 | 1 << 6 | kind);
+    let cases = [
+        (Ok((vec![], vec![(DATA, 8, false, true)])), Reason::Watch(DATA), 5, CODE + 8),
+        (Ok((vec![], vec![(DATA + 8, 4, true, false)])), Reason::Watch(DATA + 8), 6, NEXT + 8),
+        (Ok((vec![NEXT], vec![])), Reason::Breakpoint, 5, NEXT),
+        (Ok((vec![CODE + 16], vec![])), Reason::Breakpoint, 5, CODE + 16),
+        (trigger(4), Reason::Breakpoint, 6, HANDLER),
+        (trigger(2), Reason::Breakpoint, 5, HANDLER),
+        (trigger(1), Reason::Breakpoint, 6, HANDLER),
+    ];
+    for _ in 0..if full() { 2_000 } else { 100 } {
+        machine.harts.set_breakpoints(&Breakpoints { code: vec![HANDLER], data: vec![] });
+        machine.harts.resume();
+        thread::sleep(std::time::Duration::from_micros(rng.below(2_000)));
+        let (what, reason, counter, at) = rng.pick(&[0, 1, 2, 3, 4, 5, 6].map(|i: usize| &cases[i])).clone();
+        let shows = what.clone();
+        let counted = machine.harts.with(0, move |hart| {
+            match what {
+                Ok((code, data)) => hart.set_breakpoints(&Breakpoints { code, data }),
+                Err(bits) => {
+                    let at = [DATA + 8, DATA, NEXT + 4][(bits as u32 & 7).ilog2() as usize];
+                    assert!(hart.set_csr(csr::TDATA2, at) && hart.set_csr(csr::TDATA1, bits));
+                }
+            }
+            hart.x(counter)
+        });
+        let Event::Stopped { reason: why, .. } = machine.events.recv_timeout(PATIENCE).expect("it stops");
+        let (now, pc) = machine.harts.with(0, move |hart| (hart.x(counter), hart.pc())).unwrap();
+        assert_eq!((why, pc), (reason, at), "{shows:?}");
+        assert!(now - counted.unwrap() <= 1, "{shows:?}: {now} after {counted:?}");
+        machine.harts.with(0, |hart| {
+            assert!(hart.set_csr(csr::TDATA1, 0));
+            hart.set_pc(CODE);
+        });
+    }
 }

@@ -235,8 +235,8 @@ impl<W: Width> Hart<W> {
         let watched = || {
             self.watched.borrow().iter().any(|w| {
                 let first = w.addr & !(PAGE - 1);
-                let last = w.addr.wrapping_add(w.len.saturating_sub(1)) & !(PAGE - 1);
-                [first, last].contains(&(addr & !(PAGE - 1)))
+                let last = w.addr.wrapping_add(w.len.saturating_sub(1));
+                (addr & !(PAGE - 1)).wrapping_sub(first) <= last.wrapping_sub(first)
             })
         };
         access != Access::Fetch && (watched() || self.has_trigger(addr, PAGE))

@@ -91,6 +91,17 @@ impl Machine {
         Machine::made(1, ram, model, mtime, Pace::Together, engine)
     }
 
+    /// The same, for a debugger; its time is its instructions, if those are `counted`.
+    pub(crate) fn debugged(engine: Engine, counted: bool) -> Self {
+        let (ram, model) = (1 << 20, model("max"));
+        if !counted {
+            return Machine::run_by(engine, ram, model);
+        }
+        let clock = Clock::by_hand();
+        let pace = Pace::Counted(Icount { clock: clock.clone(), shift: Shift::Fixed(0), sleep: true });
+        Machine::made(1, ram, model, Mtime::new(clock, 1_000_000_000), pace, engine)
+    }
+
     fn made(harts: u64, ram: u64, model: CpuModel, mtime: Arc<Mtime>, pace: Pace, engine: Engine) -> Self {
         let (finish, finished) = mpsc::channel();
         let mut builder = AddressSpace::build();
