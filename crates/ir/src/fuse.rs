@@ -15,8 +15,10 @@ struct Def {
     reads: [u32; 2],
     /// Where the register is written.
     set: usize,
-    /// Nobody has seen the contents.
-    unseen: bool,
+    /// Nobody has read the contents.
+    unread: bool,
+    /// How often registers had been shown when they were made.
+    shown: u32,
     before: Before,
 }
 
@@ -53,7 +55,8 @@ enum Becomes {
     Known(Arg),
 }
 
-struct Fuser {
+/// Has blocks' operations do what several did, one block after the other.
+pub struct Fuser {
     out: Vec<Op>,
     /// What stands for the values of the operations read so far.
     values: Vec<Arg>,
@@ -63,36 +66,47 @@ struct Fuser {
     bits: [Bits; 32],
     /// Whether nobody had seen what the register that comes next had, before its new contents were made.
     unseen: bool,
+    /// How often all registers were shown.
+    shown: u32,
     /// By register, a number for each time that it was written.
     writes: [u32; 32],
     last: u32,
 }
 
-impl Block {
-    /// Has operations do what several did.
-    pub fn fuse(&mut self) {
-        let mut fuser = Fuser {
-            out: Vec::with_capacity(self.ops.len() + 8),
-            values: Vec::with_capacity(self.ops.len()),
-            made: Vec::with_capacity(self.ops.len() / 2),
+impl Default for Fuser {
+    fn default() -> Self {
+        Fuser {
+            out: vec![],
+            values: vec![],
+            made: vec![],
             defs: [None; 32],
             bits: [UNKNOWN; 32],
             unseen: false,
+            shown: 0,
             writes: [0; 32],
             last: 0,
-        };
-        for (i, op) in self.ops.iter().enumerate() {
-            let to = match self.ops.get(i + 1) {
-                Some(Op::SetX(x, Arg::V(v))) if *v as usize == i => Some(*x),
-                _ => None,
-            };
-            fuser.add(*op, to);
         }
-        self.ops = fuser.out;
     }
 }
 
 impl Fuser {
+    /// Has the operations of `block` do what several did.
+    pub fn fuse(&mut self, block: &mut Block) {
+        self.out.clear();
+        self.values.clear();
+        self.made.clear();
+        (self.defs, self.bits, self.unseen) = ([None; 32], [UNKNOWN; 32], false);
+        (self.shown, self.last, self.writes) = (0, 0, [0; 32]);
+        for (i, op) in block.ops.iter().enumerate() {
+            let to = match block.ops.get(i + 1) {
+                Some(Op::SetX(x, Arg::V(v))) if *v as usize == i => Some(*x),
+                _ => None,
+            };
+            self.add(*op, to);
+        }
+        std::mem::swap(&mut block.ops, &mut self.out);
+    }
+
     /// Adds an operation whose value goes `to` a register next, if it does.
     fn add(&mut self, op: Op, to: Option<u8>) {
         let values = &self.values;
@@ -104,7 +118,7 @@ impl Fuser {
             }
             (op, Some(x)) => {
                 let becomes = self.becomes(op, x);
-                self.unseen = self.def(x).is_some_and(|def| def.unseen);
+                self.unseen = self.is_unseen(x);
                 match becomes {
                     Becomes::Is(op) => self.push(op),
                     Becomes::Both(first, second) => self.push_all(&[first, second]),
@@ -127,11 +141,11 @@ impl Fuser {
             if let Arg::X(x) = arg
                 && let Some(def) = self.defs[x as usize]
             {
-                self.made[def].unseen = false;
+                self.made[def].unread = false;
             }
         }
         if op.shows_state() {
-            self.defs.iter().flatten().for_each(|def| self.made[*def].unseen = false);
+            self.shown += 1;
         }
         if let Op::Call(_) = op {
             (self.defs, self.bits) = ([None; 32], [UNKNOWN; 32]);
@@ -158,7 +172,7 @@ impl Fuser {
             let plain = |arg: &Arg| matches!(arg, Arg::X(_) | Arg::C(_));
             matches!(op, Op::Bin(..) | Op::Bin32(..) | Op::Un(..)) && op.args().iter().all(plain)
         });
-        let reads = def.map(|op| self.reads(op, &self.writes));
+        let reads = def.map(|op| self.reads(op, None));
         let before = Before {
             def: self.defs[x as usize],
             bits: self.bits[x as usize],
@@ -170,7 +184,7 @@ impl Fuser {
         self.bits[x as usize] = bits;
         let set = self.out.len() - 1;
         self.defs[x as usize] = def.zip(reads).map(|(op, reads)| {
-            self.made.push(Def { op, reads, set, unseen: true, before });
+            self.made.push(Def { op, reads, set, unread: true, shown: self.shown, before });
             self.made.len() - 1
         });
     }
@@ -180,10 +194,19 @@ impl Fuser {
         self.defs[x as usize].map(|def| &self.made[def])
     }
 
-    /// What an operation's first two operands are when registers were written so.
-    fn reads(&self, op: Op, writes: &[u32; 32]) -> [u32; 2] {
+    /// Whether nobody has seen what `x` holds.
+    fn is_unseen(&self, x: u8) -> bool {
+        self.def(x).is_some_and(|def| def.unread && def.shown == self.shown)
+    }
+
+    /// What an operation's first two operands are, once a write is taken back.
+    fn reads(&self, op: Op, back: Option<&Undo>) -> [u32; 2] {
         let [a, b, _] = op.args();
-        [a, b].map(|arg| if let Arg::X(x) = arg { writes[x as usize] } else { 0 })
+        [a, b].map(|arg| match (arg, back) {
+            (Arg::X(x), Some(back)) if back.x == x => back.writes,
+            (Arg::X(x), _) => self.writes[x as usize],
+            _ => 0,
+        })
     }
 
     /// What an operation becomes whose value goes to `x`.
@@ -253,19 +276,19 @@ impl Fuser {
         self.writes[x as usize] = writes;
         (self.defs[x as usize], self.bits[x as usize]) = (def, bits);
         if let Some(def) = def {
-            self.made[def].unseen = unseen;
+            self.made[def].unread = unseen;
         }
     }
 
     /// The operation that made what `r` holds, to be done now for `x`, and what is to be taken back before.
     fn made(&self, r: u8, x: u8) -> Option<(Option<Undo>, Op)> {
         let def = self.def(r)?;
-        if self.reads(def.op, &self.writes) == def.reads {
+        if self.reads(def.op, None) == def.reads {
             return Some((None, def.op));
         }
         // It read what it wrote.
-        let undo = self.old(r).filter(|_| r == x && def.unseen)?;
-        let still = self.reads(def.op, &undo.before(&self.writes)) == def.reads;
+        let undo = self.old(r).filter(|_| r == x && self.is_unseen(r))?;
+        let still = self.reads(def.op, Some(&undo)) == def.reads;
         still.then_some((Some(undo), def.op))
     }
 
@@ -280,10 +303,9 @@ impl Fuser {
     /// `a` and `b` as the two halves of a rotation, together in `x`.
     fn rotation(&self, op: Op, a: u8, b: u8, x: u8) -> Option<(Option<Undo>, Becomes)> {
         let (left, right) = (self.def(a)?, self.def(b)?);
-        let unseen = self.def(x).is_some_and(|def| def.unseen);
-        let undo = [a, b].into_iter().find(|r| *r == x && unseen).and_then(|r| self.old(r));
-        let writes = undo.as_ref().map_or(self.writes, |undo| undo.before(&self.writes));
-        if self.reads(left.op, &writes) != left.reads || self.reads(right.op, &writes) != right.reads {
+        let undo = [a, b].into_iter().find(|r| *r == x && self.is_unseen(x)).and_then(|r| self.old(r));
+        let still = |def: &Def| self.reads(def.op, undo.as_ref()) == def.reads;
+        if !still(left) || !still(right) {
             return None;
         }
         let shift = |op: Op| match op {
@@ -326,15 +348,6 @@ struct Undo {
     x: u8,
     def: usize,
     writes: u32,
-}
-
-impl Undo {
-    /// How registers were written before.
-    fn before(&self, writes: &[u32; 32]) -> [u32; 32] {
-        let mut before = *writes;
-        before[self.x as usize] = self.writes;
-        before
-    }
 }
 
 /// `s`, shifted to the left and then to the right.
@@ -481,7 +494,7 @@ mod tests {
                 if bits == 0 { 0 } else { random.0 >> (64 - bits) }
             });
             let mut after = before.clone();
-            after.fuse();
+            Fuser::default().fuse(&mut after);
             assert_eq!(after.verify(), Ok(()), "{before}\n{after}");
             fused += u32::from(after.ops != before.ops);
             let expected = seen(&before, x);
@@ -501,7 +514,7 @@ mod tests {
         for (n, (op, x)) in (0..).zip(ops) {
             block.ops.extend([Op::Insn(4 * n, 4), *op, Op::SetX(*x, Arg::V(3 * n as u32 + 1))]);
         }
-        block.fuse();
+        Fuser::default().fuse(&mut block);
         block.sweep(&mut vec![]);
         let plain = |op: &&Op| !matches!(op, Op::Nop | Op::Insn(..));
         block.ops.iter().filter(plain).map(|op| format!("{op}; ")).collect()

@@ -16,6 +16,7 @@ mod width;
 
 pub use block::{Arg, Block, Op};
 pub use crypto::{Aes, Crypto, Sha};
+pub use fuse::Fuser;
 pub use lift::{Builder, End, Val};
 pub use ops::{Amo, Bin, Cbo, CsrOp, Fmt, Fp, FpTest, Int, Mem, Order, System, Un};
 pub use reader::{Reader, Value};

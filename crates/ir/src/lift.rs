@@ -32,9 +32,9 @@ struct State {
     block: Block,
     /// Registers whose value is known here.
     known: [Option<u64>; 32],
-    /// Where the operations of the present instruction begin, and what was known before it.
+    /// Where the operations of the present instruction begin, and what was known before of the registers it writes.
     begin: usize,
-    before: [Option<u64>; 32],
+    before: Vec<(u8, Option<u64>)>,
     refused: bool,
     /// Where the instruction goes in any case.
     goes_to: Option<u64>,
@@ -58,7 +58,7 @@ impl Builder {
         let mut known = [None; 32];
         known[0] = Some(0);
         let state =
-            State { block: Block::default(), known, begin: 0, before: known, refused: false, goes_to: None };
+            State { block: Block::default(), known, begin: 0, before: vec![], refused: false, goes_to: None };
         Builder { compressed, alone, state: RefCell::new(state) }
     }
 
@@ -74,7 +74,7 @@ impl Builder {
         {
             let state = &mut *self.state.borrow_mut();
             state.begin = state.block.ops.len();
-            state.before = state.known;
+            state.before.clear();
             state.block.ops.push(Op::Insn(pc, len));
         }
         // An error says that the meaning went no further, which the operations say as well.
@@ -89,7 +89,9 @@ impl Builder {
                 state.known[0] = Some(0);
                 return End::Next;
             }
-            state.known = state.before;
+            while let Some((x, known)) = state.before.pop() {
+                state.known[x as usize] = known;
+            }
             state.block.ops.push(Op::Step(pc));
             return End::Left;
         }
@@ -175,7 +177,9 @@ impl<'b> Reader for &'b Builder {
             return;
         }
         let state = &mut *self.state.borrow_mut();
-        state.known[r as usize & 31] = if let Arg::C(c) = v.arg { Some(c) } else { None };
+        let known = if let Arg::C(c) = v.arg { Some(c) } else { None };
+        let before = std::mem::replace(&mut state.known[r as usize & 31], known);
+        state.before.push((r & 31, before));
         state.block.ops.push(Op::SetX(r, v.arg));
     }
     fn f(self, r: u8) -> Val<'b> {

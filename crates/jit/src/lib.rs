@@ -23,7 +23,7 @@ use data::{Data, JUMPS, MODES, NOWHERE, of};
 use doors::Behind;
 use emit::{Emitter, has_float};
 use hartwright_hart::{Hart, layout};
-use hartwright_ir::{Block, Fmt};
+use hartwright_ir::{Block, Fmt, Fuser};
 use hartwright_mem::PAGE;
 use iced_x86::{Decoder, DecoderOptions, Formatter, GasFormatter};
 use leave::Why;
@@ -114,6 +114,7 @@ pub struct Jit<'c> {
     /// How many there are.
     blocks: usize,
     generation: u32,
+    fuser: Fuser,
     misses: Misses,
     /// Modes whose table of jumps has something, as a set.
     used: u16,
@@ -200,6 +201,7 @@ impl<'c> Jit<'c> {
             next: first,
             blocks: 0,
             generation: 0,
+            fuser: Fuser::default(),
             misses: Misses::default(),
             used: 0,
             ready: 0,
@@ -216,7 +218,7 @@ impl<'c> Jit<'c> {
             self.ready |= 1 << mode(rules);
             self.empty_table(mode(rules).into());
         }
-        block.fuse();
+        self.fuser.fuse(block);
         block.sweep(&mut self.emitter.last);
         debug_assert_eq!(block.verify(), Ok(()), "{block}");
         let at = self.emitter.block(block, id, pc, mode(rules), self.next);
