@@ -49,17 +49,19 @@ pub(crate) struct Translated {
     heat: u32,
     /// Its code, and the low bits of the rules it was made for.
     code: Option<(u8, Entry)>,
+    /// There was code, which was forgotten.
+    been: bool,
     /// The interpreter alone can do its first instruction, or the hart may stop before that.
     never: bool,
 }
 
 impl Translated {
     /// What the interpreter does for good.
-    pub(crate) const NEVER: Translated = Translated { heat: 0, code: None, never: true };
+    pub(crate) const NEVER: Translated = Translated { heat: 0, code: None, been: false, never: true };
 
     /// Whether there is code, or was.
     pub(crate) fn has_been(&self) -> bool {
-        self.code.is_some()
+        self.been || self.code.is_some()
     }
 }
 
@@ -168,6 +170,11 @@ impl<'c> Translator<'c> {
             {
                 Some(entry)
             }
+            Some((_, entry)) if matches!(&self.jit, LazyJit::Here(jit) if !jit.has(entry)) => {
+                // It was cold, and is not made again for running once.
+                block.translated = Translated { been: true, ..Translated::default() };
+                self.code(hart, block, id, trace)
+            }
             _ if block.translated.never || block.translated.heat < self.after => {
                 block.translated.heat = block.translated.heat.saturating_add(1);
                 None
@@ -190,11 +197,10 @@ impl<'c> Translator<'c> {
             return None;
         };
         let jit = self.jit.get()?;
-        let entry = jit.translate(&mut meaning, id, pc, hart.rules()).or_else(|| {
-            // It is full: what is hot is soon there again.
-            jit.clear();
-            jit.translate(&mut meaning, id, pc, hart.rules())
-        })?;
+        let Some(entry) = jit.translate(&mut meaning, id, pc, hart.rules()) else {
+            block.translated.never = true;
+            return None;
+        };
         block.translated.code = Some((mode(hart.rules()), entry));
         trace.map(pc, jit.address(entry), entry.size());
         if trace.has(Tracing::OP) {

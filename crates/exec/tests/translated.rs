@@ -246,7 +246,9 @@ fn random_programs_leave_what_they_leave_in_the_interpreter() {
         let expect = run(Engine::Interpreter, &pieces, &data);
         // Translated from the start, and while it runs.
         let some = Engine::Jit { code: 1 << 20, after: 1 + rng.below(8) as u32, check: false };
-        for engine in [TRANSLATOR, some, CHECKED] {
+        // Some code, and none of the longest blocks.
+        let tiny = Engine::Jit { code: 1, after: rng.below(3) as u32, check: false };
+        for engine in [TRANSLATOR, some, tiny, CHECKED] {
             let found = run(engine, &pieces, &data);
             let word =
                 |memory: &[u8], i: usize| u64::from_le_bytes(memory[8 * i..8 * i + 8].try_into().unwrap());
@@ -268,8 +270,7 @@ fn random_programs_leave_what_they_leave_in_the_interpreter() {
 fn code_that_is_full_is_made_anew() {
     let mut rng = Rng(7);
     // Each round writes a page of functions that return their own number, and calls them: more than fits at once.
-    let machine =
-        Machine::run_by(Engine::Jit { code: 1 << 20, after: 0, check: false }, 1 << 20, model("max"));
+    let machine = Machine::run_by(Engine::Jit { code: 1, after: 0, check: false }, 1 << 20, model("max"));
     for _ in 0..if full() { 200 } else { 20 } {
         let functions = 0x800 / 8;
         let number = rng.below(2000) as i64;
@@ -282,6 +283,8 @@ fn code_that_is_full_is_made_anew() {
         machine.put(RAM + 0x4000, &function.repeat(functions as usize));
         assert_eq!(machine.outcome(&words), (number * functions) as u64);
     }
+    let code = machine.harts.with(0, |hart| hart.code()).unwrap().expect("this host has a translator");
+    assert!(code.evicted > 50, "{code:?}");
 }
 
 #[test]

@@ -36,7 +36,9 @@ pub(crate) enum Loc {
 pub(crate) struct Emitter {
     pub(crate) asm: Asm,
     pub(crate) data: Data,
+    /// This block's, and the number of the first.
     pub(crate) sites: Vec<Site>,
+    pub(crate) first_site: u32,
     /// For code that runs while floating point is off, and while it is on.
     pub(crate) doors: [Doors; 2],
     /// The tables that this block's jumps use.
@@ -94,6 +96,7 @@ impl Emitter {
             asm: Asm::default(),
             data,
             sites: vec![],
+            first_site: 0,
             doors: [Doors::default(); 2],
             mode: 0,
             id: 0,

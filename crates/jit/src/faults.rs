@@ -3,7 +3,7 @@
 //!
 //! What is used by the signal's handler is plain data of the thread that runs the code, which waits meanwhile.
 
-use crate::region::Region;
+use crate::{parts::Parts, region::Region};
 use std::{cell::Cell, ptr, sync::OnceLock};
 
 /// An instruction that may fault. Offsets of the region.
@@ -25,7 +25,7 @@ struct Current {
     size: u64,
     /// Where the code is written.
     code: *mut u8,
-    faults: *const [Fault],
+    parts: *const Parts,
 }
 
 thread_local! {
@@ -35,11 +35,11 @@ thread_local! {
 }
 
 /// Runs code of `region` for which the segment register `gs` is to begin at `segment`, if that is said, and whose
-/// instructions that may fault are `faults`, in order.
+/// instructions that may fault are those of `parts`.
 pub(crate) fn with_window<T>(
     region: &mut Region,
     segment: Option<u64>,
-    faults: &[Fault],
+    parts: &Parts,
     run: impl FnOnce() -> T,
 ) -> T {
     if let Some(segment) = segment
@@ -48,7 +48,7 @@ pub(crate) fn with_window<T>(
         host::set_segment(segment);
     }
     let current =
-        Current { base: region.address(0), size: region.code_size() as u64, code: region.writable(), faults };
+        Current { base: region.address(0), size: region.code_size() as u64, code: region.writable(), parts };
     CURRENT.set(&raw const current);
     let result = run();
     CURRENT.set(ptr::null());
@@ -68,12 +68,11 @@ fn go_on(at: u64) -> Option<u64> {
         return None;
     }
     // SAFETY: `with_window` put it there, and has not returned: the fault is within.
-    let Current { base, size, code, faults } = unsafe { &*current };
+    let Current { base, size, code, parts } = unsafe { &*current };
     // SAFETY: as above; nobody changes them meanwhile.
-    let faults = unsafe { &**faults };
+    let parts = unsafe { &**parts };
     let offset = at.checked_sub(*base).filter(|offset| offset < size)? as u32;
-    let found = faults.binary_search_by_key(&offset, |fault| fault.at).ok()?;
-    let Fault { start, entry, instead, .. } = faults[found];
+    let Fault { start, entry, instead, .. } = parts.fault(offset)?;
     let mut jump = [0xe9; 5];
     jump[1..].copy_from_slice(&crate::x64::distance(start as usize + 1, instead as usize).to_le_bytes());
     // SAFETY: these are bytes of the region's code, which this thread alone runs and writes.

@@ -272,7 +272,7 @@ impl Emitter {
         if self.sites.last() != Some(&site) {
             self.sites.push(site);
         }
-        self.asm.imm(RCX, self.sites.len() as u64 - 1);
+        self.asm.imm(RCX, u64::from(self.first_site) + self.sites.len() as u64 - 1);
         self.asm.jmp_to(self.doors().exit);
     }
 }

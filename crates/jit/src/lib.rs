@@ -15,6 +15,7 @@ mod integer;
 mod leave;
 mod memory;
 mod misses;
+mod parts;
 mod region;
 mod registers;
 mod x64;
@@ -29,7 +30,9 @@ use iced_x86::{Decoder, DecoderOptions, Formatter, GasFormatter};
 use leave::Why;
 use memory::Reach;
 use misses::Misses;
+use parts::{Filling, Incoming, PARTS, Parts};
 use region::Region;
+use std::ops::Range;
 
 /// The code of a block, to be run by the [`Jit`] that made it until that forgets it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +40,7 @@ pub struct Entry {
     at: u32,
     size: u32,
     generation: u32,
+    part: u8,
     float: bool,
 }
 
@@ -48,6 +52,10 @@ impl Entry {
 
     fn at(self) -> usize {
         self.at as usize
+    }
+
+    fn filling(self) -> Filling {
+        Filling { part: self.part, generation: self.generation }
     }
 }
 
@@ -69,6 +77,10 @@ pub struct Code {
     pub blocks: usize,
     /// How often all of it was forgotten.
     pub cleared: u64,
+    /// Parts of the room, and how often one of them was forgotten, to be filled anew.
+    pub parts: usize,
+    /// See `parts`.
+    pub evicted: u64,
 }
 
 /// How code was left. Program counter and instruction count are the hart's.
@@ -89,7 +101,8 @@ pub enum Exit {
 pub struct Link {
     /// The jump whose distance lies there, or no one's.
     jump: Option<usize>,
-    generation: u32,
+    /// What the jump lies in.
+    filling: Filling,
 }
 
 /// An access that code made.
@@ -108,12 +121,9 @@ pub struct Jit<'c> {
     hart: &'c Hart<u64>,
     region: Region,
     emitter: Emitter,
-    /// Where the first block begins, and the next.
-    first: usize,
-    next: usize,
-    /// How many there are.
-    blocks: usize,
-    generation: u32,
+    parts: Parts,
+    /// The next run is of what was just made, and does not say that it is hot.
+    made: bool,
     fuser: Fuser,
     misses: Misses,
     /// Modes whose table of jumps has something, as a set.
@@ -124,8 +134,8 @@ pub struct Jit<'c> {
 
 /// The MXCSR of Rust code: all exceptions masked, rounding to nearest.
 const MXCSR: u64 = 0x1f80;
-/// The most bytes of code that a block has.
-const LONGEST: usize = 1 << 16;
+/// The least room: for the doors, and for parts that hold a block.
+const LEAST: usize = 8 * PAGE as usize;
 
 #[repr(C)]
 struct Left {
@@ -164,9 +174,9 @@ extern "C" fn bring(hart: *const Hart<u64>, addr: u64, what: u32) -> u32 {
 }
 
 impl<'c> Jit<'c> {
-    /// A translator for `hart` with so many bytes for code, at least 1 MiB; `None` if this host has not what it takes.
+    /// A translator for `hart` with so many bytes for code, at least 32 KiB; `None` if this host has not what it takes.
     pub fn new(hart: &'c Hart<u64>, size: usize) -> Option<Jit<'c>> {
-        let code = size.max(1 << 20).next_multiple_of(PAGE as usize).min(1 << 30);
+        let code = size.max(LEAST).next_multiple_of(PAGE as usize).min(1 << 30);
         if !host_can() {
             return None;
         }
@@ -192,28 +202,14 @@ impl<'c> Jit<'c> {
         }
         emitter.write_doors(Behind { bring: bring as *const () as u64, call: call as *const () as u64 });
         region.write(0, &emitter.asm.code);
-        let first = emitter.asm.at();
-        Some(Jit {
-            hart,
-            region,
-            emitter,
-            first,
-            next: first,
-            blocks: 0,
-            generation: 0,
-            fuser: Fuser::default(),
-            misses: Misses::default(),
-            used: 0,
-            ready: 0,
-        })
+        let parts = Parts::new(emitter.asm.at(), code);
+        let (fuser, misses) = (Fuser::default(), Misses::default());
+        Some(Jit { hart, region, emitter, parts, made: false, fuser, misses, used: 0, ready: 0 })
     }
 
-    /// Translates `block`, which begins at `pc` and runs under `rules`; `None` if there is no room. Instructions that
-    /// it calls are those of `id`.
+    /// Translates `block`, which begins at `pc` and runs under `rules`; `None` if it is too long to
+    /// be code. Instructions that it calls are those of `id`. What was made before and is seldom used may be forgotten.
     pub fn translate(&mut self, block: &mut Block, id: u32, pc: u64, rules: u64) -> Option<Entry> {
-        if self.next + LONGEST > self.region.code_size() {
-            return None;
-        }
         if self.ready >> mode(rules) & 1 == 0 {
             self.ready |= 1 << mode(rules);
             self.empty_table(mode(rules).into());
@@ -221,13 +217,35 @@ impl<'c> Jit<'c> {
         self.fuser.fuse(block);
         block.sweep(&mut self.emitter.last);
         debug_assert_eq!(block.verify(), Ok(()), "{block}");
-        let at = self.emitter.block(block, id, pc, mode(rules), self.next);
+        let at = self.write_block(block, id, pc, mode(rules))?;
+        let end = self.emitter.asm.at();
         self.region.write(at, &self.emitter.asm.code);
-        self.next = self.emitter.asm.at();
-        self.blocks += 1;
+        self.parts.add(end, &mut self.emitter.sites, &mut self.emitter.faults);
+        self.made = true;
+        let Filling { part, generation } = self.parts.filling();
         // The region has at most a gigabyte.
-        let (at, size) = (at as u32, (self.next - at) as u32);
-        Some(Entry { at, size, generation: self.generation, float: has_float(mode(rules)) })
+        let (at, size) = (at as u32, (end - at) as u32);
+        Some(Entry { at, size, generation, part, float: has_float(mode(rules)) })
+    }
+
+    /// Writes a block for the part that is being filled, or for the next if it does not fit.
+    fn write_block(&mut self, block: &Block, id: u32, pc: u64, mode: u8) -> Option<usize> {
+        loop {
+            self.emitter.sites.clear();
+            self.emitter.faults.clear();
+            self.emitter.first_site = self.parts.next_site();
+            let room = self.parts.room();
+            let at = self.emitter.block(block, id, pc, mode, room.start);
+            let end = self.emitter.asm.at();
+            if end <= room.end {
+                return Some(at);
+            }
+            // The next begins where blocks do.
+            if end - at > self.parts.size() {
+                return None;
+            }
+            self.make_room();
+        }
     }
 
     /// Has all code that is made from now on keep [`records`](Self::records).
@@ -271,12 +289,9 @@ impl<'c> Jit<'c> {
 
     /// What there is.
     pub fn told_in_numbers(&self) -> Code {
-        Code {
-            used: self.next,
-            room: self.region.code_size(),
-            blocks: self.blocks,
-            cleared: self.generation.into(),
-        }
+        let (used, blocks) = self.parts.filled();
+        let Parts { cleared, evicted, .. } = self.parts;
+        Code { used, room: self.region.code_size(), blocks, cleared, parts: PARTS, evicted }
     }
 
     /// Where the host has the code.
@@ -286,15 +301,12 @@ impl<'c> Jit<'c> {
 
     /// Whether it still knows the code.
     pub fn has(&self, entry: Entry) -> bool {
-        entry.generation == self.generation
+        self.parts.has(entry.filling())
     }
 
     /// Forgets all code.
     pub fn clear(&mut self) {
-        (self.next, self.blocks) = (self.first, 0);
-        self.generation += 1;
-        self.emitter.sites.clear();
-        self.emitter.faults.clear();
+        self.parts.clear();
         self.misses.clear();
         self.region.set(self.emitter.data.missed, 0);
         self.forget_jumps();
@@ -317,6 +329,18 @@ impl<'c> Jit<'c> {
         }
     }
 
+    /// The same, of jumps to these addresses of the host.
+    fn forget_jumps_into(&mut self, range: Range<u64>) {
+        for mode in (0..MODES).filter(|mode| self.used >> mode & 1 != 0) {
+            let table = self.emitter.data.jumps + 16 * mode * JUMPS;
+            for slot in (table..table + 16 * JUMPS).step_by(16) {
+                if range.contains(&self.region.get(slot + 8)) {
+                    self.region.set(slot, NOWHERE);
+                }
+            }
+        }
+    }
+
     fn empty_table(&mut self, mode: usize) {
         for i in 0..JUMPS {
             self.region.set(self.emitter.data.jumps + 16 * (mode * JUMPS + i), NOWHERE);
@@ -328,7 +352,7 @@ impl<'c> Jit<'c> {
     /// The hart's rounding mode must be one of the first four: the host has no others.
     pub fn run(&mut self, entry: Entry, instructions: u32, others: &dyn Instructions) -> Exit {
         let hart = self.hart;
-        if entry.generation != self.generation {
+        if !self.has(entry) {
             return Exit::Done;
         }
         // RNE, RTZ, RDN, RUP as the host has them.
@@ -345,9 +369,9 @@ impl<'c> Jit<'c> {
         let code = self.region.address(entry.at());
         let segment = self.emitter.window.and_then(|window| self.emitter.window_at.segment(window));
         let Left { site, instructions: left } =
-            faults::with_window(&mut self.region, segment, &self.emitter.faults, || {
+            faults::with_window(&mut self.region, segment, &self.parts, || {
                 // SAFETY: the door is a function of this type, which gives back the host's registers as the ABI asks;
-                // the code is of a block made for this hart, since its generation is the present one. It changes the
+                // the code is of a block made for this hart, and is still there. It changes the
                 // hart's cells, memory through pages that the hart allows or that are in the window, and the region's
                 // data; `running` outlives it.
                 unsafe {
@@ -359,15 +383,18 @@ impl<'c> Jit<'c> {
         accrue(hart, self.region.get(data.mxcsr));
         self.notice_miss();
 
-        let site = self.emitter.sites[site as usize];
+        let (site, filling) = self.parts.site(site);
         let left = left.wrapping_add(site.credit.into());
         hart.retire(u64::from(instructions).wrapping_sub(left));
+        if !std::mem::take(&mut self.made) {
+            self.parts.was_entered(entry.part);
+        }
         match site.why {
             Why::Indirect => hart.set_pc(hart.pc() & !1),
             Why::Called => {}
             _ => hart.set_pc(site.pc),
         }
-        let link = |jump| Exit::Wants(Link { jump, generation: self.generation });
+        let link = |jump| Exit::Wants(Link { jump, filling });
         match site.why {
             Why::Chain => link(Some(site.jump as usize)),
             Why::Far | Why::Indirect => link(None),
@@ -381,7 +408,7 @@ impl<'c> Jit<'c> {
         }
     }
 
-    /// Looks whether it is time to notice a load that missed what is at hand.
+    /// Looks whether it is time to notice a load that missed what is at hand. It did so in this run, so it is still there.
     fn notice_miss(&mut self) {
         let data = &self.emitter.data;
         if self.region.get(data.misses) as i32 > 0 {
@@ -390,7 +417,8 @@ impl<'c> Jit<'c> {
         let missed = self.region.get(data.missed);
         self.region.set(data.misses, misses::EVERY.into());
         let at = missed.wrapping_sub(self.region.address(0)) as usize;
-        let roomy = self.next + LONGEST <= self.region.code_size();
+        let room = self.parts.room();
+        let roomy = room.len() >= misses::STUB;
         if missed == 0
             || self.emitter.journals
             || !roomy
@@ -398,22 +426,34 @@ impl<'c> Jit<'c> {
         {
             return;
         }
-        if let Some(jump) = self.emitter.look_at_once(&self.region, at, self.next) {
-            self.region.write(self.next, &self.emitter.asm.code);
-            self.region.write(jump, &misses::always(jump, self.next));
-            self.next = self.emitter.asm.at();
+        let to = room.start;
+        if let Some(jump) = self.emitter.look_at_once(&self.region, at, to) {
+            self.region.write(to, &self.emitter.asm.code);
+            self.parts.add_stub(self.emitter.asm.at());
+            self.redirect(jump, &misses::always(jump, to), self.parts.of(to));
         }
+    }
+
+    /// Changes code so that it leads to `part`, until that is forgotten.
+    fn redirect(&mut self, at: usize, bytes: &[u8], part: usize) {
+        // Code in that part itself is forgotten with it.
+        if self.parts.of(at) != part {
+            let was = self.region.read(at, bytes.len());
+            self.parts.leads_to(part, Incoming::new(at, &was));
+        }
+        self.region.write(at, bytes);
     }
 
     /// Has the way that was left last lead to `entry`, the code of the block at `pc` under `rules`: for good, if that
     /// lies whole in the page where the way comes from; if not, until [`forget_jumps`](Self::forget_jumps).
     pub fn link(&mut self, link: Link, pc: u64, rules: u64, entry: Entry, whole: bool) {
-        if link.generation != self.generation || entry.generation != self.generation {
+        if !self.parts.has(link.filling) || !self.has(entry) {
             return;
         }
         match link.jump {
             Some(jump) if whole => {
-                self.region.write(jump, &x64::distance(jump, entry.at()).to_le_bytes());
+                let distance = x64::distance(jump, entry.at()).to_le_bytes();
+                self.redirect(jump, &distance, entry.part.into());
             }
             _ => {
                 let slot = self.emitter.data.jump(mode(rules), pc);

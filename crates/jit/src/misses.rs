@@ -11,7 +11,7 @@ use crate::{
 use hartwright_hart::{Hart, layout};
 use hartwright_mem::PAGE_SHIFT;
 use iced_x86::{Decoder, DecoderOptions, Mnemonic, Register};
-use std::collections::HashMap;
+use std::{collections::HashMap, ops::Range};
 
 /// So many misses are between two that are noticed.
 pub(crate) const EVERY: u32 = 256;
@@ -19,6 +19,8 @@ pub(crate) const EVERY: u32 = 256;
 const RARE: u64 = 128 * EVERY as u64;
 /// So often a load is noticed before it is changed.
 const OFTEN: u8 = 4;
+/// The most bytes of code that [`Emitter::look_at_once`] writes.
+pub(crate) const STUB: usize = 128;
 /// So many loads are remembered.
 const MOST: usize = 1024;
 
@@ -44,6 +46,11 @@ struct Load {
 impl Misses {
     pub(crate) fn clear(&mut self) {
         self.often.clear();
+    }
+
+    /// Forgets loads of code at these offsets.
+    pub(crate) fn forget(&mut self, code: Range<u32>) {
+        self.often.retain(|at, _| !code.contains(at));
     }
 
     /// Notices the load whose way from the door is at offset `at` when the hart had done so many instructions; says

@@ -85,8 +85,9 @@ impl Region {
     pub(crate) fn read(&self, at: usize, len: usize) -> Vec<u8> {
         let fits = at.checked_add(len).is_some_and(|end| end <= self.code_size);
         assert!(fits, "only what was written is read");
-        // SAFETY: it lies in the writable mapping, to which there are no references.
-        unsafe { std::slice::from_raw_parts(self.code.add(at), len) }.to_vec()
+        // Reading where code is written would bring pages there, a dozen at once.
+        // SAFETY: it lies in the mapping that code is run in, and nobody writes meanwhile.
+        unsafe { std::slice::from_raw_parts(self.base.add(at), len) }.to_vec()
     }
 
     /// The data at this offset of the region.

@@ -57,14 +57,17 @@ pub(crate) fn jit(session: &mut Session, _: &Args) -> Done {
         all.room += code.room;
         all.blocks += code.blocks;
         all.cleared += code.cleared;
+        all.parts += code.parts;
+        all.evicted += code.evicted;
     }
-    let Code { used, room, blocks, cleared } = all;
+    let Code { used, room, blocks, cleared, parts, evicted } = all;
     session.say("Translation buffer state:");
     session.say(format_args!("gen code size       {used}/{room}"));
     session.say(format_args!("TB count            {blocks}"));
     session.say(format_args!("TB avg host size    {} bytes", used / blocks.max(1)));
     session.say("\nStatistics:");
     session.say(format_args!("TB flush count      {cleared}"));
+    session.say(format_args!("region evictions    {evicted} (of {parts} regions)"));
     Ok(())
 }
 

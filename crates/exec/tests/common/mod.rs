@@ -36,6 +36,7 @@ pub(crate) struct Machine {
     pub(crate) mtime: Arc<Mtime>,
     pub(crate) harts: Harts,
     pub(crate) events: mpsc::Receiver<Event>,
+    pub(crate) trace: Trace,
     finished: mpsc::Receiver<u64>,
 }
 
@@ -127,13 +128,13 @@ impl Machine {
         let harts = Harts::new(Setup {
             harts: (0..harts).map(config).collect(),
             listener,
-            trace,
+            trace: trace.clone(),
             environment: None,
             semihost: None,
             pace,
             engine,
         });
-        Machine { space, clock, mtime, harts: harts.unwrap(), events, finished }
+        Machine { space, clock, mtime, harts: harts.unwrap(), events, trace, finished }
     }
 
     /// With everything there is.
