@@ -94,42 +94,24 @@ pub enum Op {
 impl Op {
     /// What it reads; `C(0)` stands where it reads less.
     pub fn args(&self) -> [Arg; 3] {
-        const NONE: Arg = Arg::C(0);
-        match *self {
-            Op::Nop | Op::Insn(..) | Op::Fence | Op::Goto(_) | Op::Call(_) | Op::Step(_) => [NONE; 3],
-            Op::Un(_, a)
-            | Op::Un32(_, a)
-            | Op::Copy(a)
-            | Op::Load(_, a, _)
-            | Op::LoadFloat(_, a, _)
-            | Op::LoadReserved(_, a)
-            | Op::SetX(_, a)
-            | Op::Later(_, a)
-            | Op::SetF(_, a)
-            | Op::FpToInt(_, _, _, a)
-            | Op::IntToFp(_, _, a)
-            | Op::FpToFp(_, _, a)
-            | Op::FloatBits(_, a)
-            | Op::BitsFloat(_, a)
-            | Op::JumpIf(a, _)
-            | Op::Jump(a) => [a, NONE, NONE],
-            Op::Bin(_, a, b)
-            | Op::Bin32(_, a, b)
-            | Op::Low32(_, a, b)
-            | Op::Store(_, a, _, b)
-            | Op::Amo(_, _, a, b)
-            | Op::StoreConditional(_, a, b)
-            | Op::StoreFloat(_, a, _, b)
-            | Op::FpTest(_, _, a, b) => [a, b, NONE],
-            Op::Select(a, b, c) => [a, b, c],
-            Op::Fp(_, _, args) => args,
-        }
+        let mut op = *self;
+        op.args_mut().map(|arg| arg.map_or(Arg::C(0), |arg| *arg))
     }
 
     /// The same with other operands.
     pub(crate) fn map_args(mut self, to: impl Fn(Arg) -> Arg) -> Op {
-        match &mut self {
-            Op::Nop | Op::Insn(..) | Op::Fence | Op::Goto(_) | Op::Call(_) | Op::Step(_) => {}
+        for arg in self.args_mut().into_iter().flatten() {
+            *arg = to(*arg);
+        }
+        self
+    }
+
+    #[inline]
+    fn args_mut(&mut self) -> [Option<&mut Arg>; 3] {
+        match self {
+            Op::Nop | Op::Insn(..) | Op::Fence | Op::Goto(_) | Op::Call(_) | Op::Step(_) => {
+                [None, None, None]
+            }
             Op::Un(_, a)
             | Op::Un32(_, a)
             | Op::Copy(a)
@@ -145,7 +127,7 @@ impl Op {
             | Op::FloatBits(_, a)
             | Op::BitsFloat(_, a)
             | Op::JumpIf(a, _)
-            | Op::Jump(a) => *a = to(*a),
+            | Op::Jump(a) => [Some(a), None, None],
             Op::Bin(_, a, b)
             | Op::Bin32(_, a, b)
             | Op::Low32(_, a, b)
@@ -153,10 +135,9 @@ impl Op {
             | Op::Amo(_, _, a, b)
             | Op::StoreConditional(_, a, b)
             | Op::StoreFloat(_, a, _, b)
-            | Op::FpTest(_, _, a, b) => (*a, *b) = (to(*a), to(*b)),
-            Op::Select(a, b, c) | Op::Fp(_, _, [a, b, c]) => (*a, *b, *c) = (to(*a), to(*b), to(*c)),
+            | Op::FpTest(_, _, a, b) => [Some(a), Some(b), None],
+            Op::Select(a, b, c) | Op::Fp(_, _, [a, b, c]) => [Some(a), Some(b), Some(c)],
         }
-        self
     }
 
     /// Whether it can neither leave the block nor be seen from outside but by its result.
