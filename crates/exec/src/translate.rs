@@ -51,13 +51,15 @@ pub(crate) struct Translated {
     code: Option<(u8, Entry)>,
     /// There was code, which was forgotten.
     been: bool,
+    /// Its loop was entered with addresses that it does not expect.
+    plain: bool,
     /// The interpreter alone can do its first instruction, or the hart may stop before that.
     never: bool,
 }
 
 impl Translated {
     /// What the interpreter does for good.
-    pub(crate) const NEVER: Translated = Translated { heat: 0, code: None, been: false, never: true };
+    pub(crate) const NEVER: Translated = Translated { heat: 0, code: None, been: false, plain: false, never: true };
 
     /// Whether there is code, or was.
     pub(crate) fn has_been(&self) -> bool {
@@ -197,7 +199,7 @@ impl<'c> Translator<'c> {
             return None;
         };
         let jit = self.jit.get()?;
-        let Some(entry) = jit.translate(&mut meaning, id, pc, hart.rules()) else {
+        let Some(entry) = jit.translate(&mut meaning, block.translated.plain, id, pc, hart.rules()) else {
             block.translated.never = true;
             return None;
         };
@@ -378,6 +380,9 @@ impl<W: Width> Core<W> {
         let (Some(translator), blocks, stop) = cache.parts() else { return Ok(None) };
         let block = &mut blocks[id as usize];
         translator.follow(hart);
+        if way.is_some_and(|way| way.plain) && !block.translated.plain {
+            block.translated = Translated { plain: true, code: None, ..block.translated };
+        }
         if hart.rounding_mode() >= ROUNDING_MODES {
             return Ok(None);
         }

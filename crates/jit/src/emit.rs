@@ -10,10 +10,12 @@
 //! | the rest but `rsp` | [`HOME`], [`FLOAT_HOME`] |
 
 use crate::{
+    bases::Bases,
     data::Data,
     doors::Doors,
     faults::Fault,
-    leave::{Cold, Leave, Site, Why},
+    leave::{Cold, Site, Why},
+    loops::Loop,
     memory::Reach,
     registers::{FLOAT_HOME, HOME, NONE},
     x64::{Alu, Asm, Cc, R14, Rm},
@@ -47,7 +49,7 @@ pub(crate) struct Emitter {
     id: u32,
     /// The guest's addresses that code may use as they are.
     pub(crate) window: Option<Window>,
-    /// How far from `rbp`, or if that is too far from where `gs` begins, the window's address 0 and its version are.
+    /// How code reaches the window.
     pub(crate) window_at: Reach,
     /// Whether operations on 32 bits have their results zero-extended, not sign-extended.
     pub(crate) unsigned: bool,
@@ -60,6 +62,8 @@ pub(crate) struct Emitter {
     /// Temporaries in use by this operation, and the values kept in them.
     pub(crate) busy: u8,
     pub(crate) held: [u32; 3],
+    /// The host's register of each guest register, here.
+    pub(crate) home: [u8; 32],
     /// The guest register a temporary holds, and whether its place in memory is out of date.
     pub(crate) cache: [(u8, bool); 3],
     pub(crate) turn: u8,
@@ -75,10 +79,8 @@ pub(crate) struct Emitter {
     pub(crate) places: [u8; 32],
     /// Whether the block's accesses are within the [`Window`].
     pub(crate) direct: bool,
-    /// By register, the number of the comparison by which it is known to hold an address in the window, or one so near
-    /// that the window's margin reaches there.
-    pub(crate) within: [Option<u8>; 32],
-    /// Of each such comparison, whether a later access does without one for it.
+    pub(crate) bases: Bases,
+    /// Of each comparison of a base with the window's end, whether a later access does without one for it.
     pub(crate) relied: Vec<bool>,
     /// Instructions that may fault.
     pub(crate) faults: Vec<Fault>,
@@ -88,6 +90,11 @@ pub(crate) struct Emitter {
     pub(crate) told_float: bool,
     pub(crate) start: u64,
     pub(crate) entry: usize,
+    /// Where a loop goes back to, and whether what is written is in there.
+    pub(crate) inner: usize,
+    pub(crate) inside: bool,
+    /// The homes in there.
+    pub(crate) inner_home: [u8; 32],
 }
 
 impl Emitter {
@@ -118,19 +125,23 @@ impl Emitter {
             next: 0,
             places: std::array::from_fn(|x| x as u8),
             direct: false,
-            within: [None; 32],
+            bases: Bases::default(),
             relied: vec![],
             faults: vec![],
             boxed: 0,
             told_float: false,
             start: 0,
             entry: 0,
+            inner: 0,
+            inside: false,
+            inner_home: HOME,
+            home: HOME,
         }
     }
 
     /// Writes `block`, which is called `id`, begins at `start` and runs in `mode`, from offset `at` on; returns where it is entered.
     /// The code is in `asm`.
-    pub(crate) fn block(&mut self, block: &Block, id: u32, start: u64, mode: u8, at: usize) -> usize {
+    pub(crate) fn block(&mut self, block: &Block, plain: bool, id: u32, start: u64, mode: u8, at: usize) -> usize {
         let entry = at.next_multiple_of(ALIGN);
         self.asm.begin(entry);
         (self.mode, self.start, self.entry, self.id) = (mode, start, entry, id);
@@ -144,14 +155,20 @@ impl Emitter {
         (self.pc, self.next) = (start, start);
         self.places = std::array::from_fn(|x| x as u8);
         self.direct = u64::from(mode) & Hart::<u64>::DIRECT != 0 && self.window.is_some();
-        self.within = [None; 32];
+        self.bases = Bases::default();
         self.relied.clear();
-        self.ops(&block.ops);
+        (self.home, self.inside) = (HOME, false);
+        let inner = if plain { None } else { Loop::find(&block.ops, start, self.direct) };
+        if let Some(inner) = &inner {
+            self.enter_loop(inner);
+        }
+        self.ops(&block.ops, inner.map(|inner| inner.end));
         self.write_cold();
         entry
     }
 
-    fn ops(&mut self, ops: &[Op]) {
+    /// Writes operations; the last of a loop is `back`.
+    fn ops(&mut self, ops: &[Op], back: Option<usize>) {
         let mut fresh = true;
         let mut i = 0;
         while i < ops.len() {
@@ -165,12 +182,12 @@ impl Emitter {
             }
             if let Some(next) = next
                 && self.last[i] == i as u32 + 1
-                && self.two_at_once(i, ops[i], next, home_of(ops, i + 1))
+                && self.two_at_once(i, ops[i], next, self.home_of(ops, i + 1))
             {
                 i += 2;
                 continue;
             }
-            let to_x = home_of(ops, i);
+            let to_x = self.home_of(ops, i);
             let to_f = match next {
                 Some(Op::SetF(f, Arg::V(v))) if v as usize == i => FLOAT_HOME[f as usize],
                 _ => NONE,
@@ -217,10 +234,10 @@ impl Emitter {
                 op => {
                     if let Op::SetX(x, v) = op {
                         self.no_later(x);
-                        if !steps(ops, x, v) {
+                        if !keeps_page(ops, x, v) {
                             self.places[x as usize] = self.place_here();
                         }
-                        self.within[x as usize] = stays_near(ops, v).and_then(|y| self.within[y as usize]);
+                        self.bases.set(ops, x, v);
                     }
                     if !self.value(i, op, to_x, to_f) {
                         return;
@@ -228,7 +245,18 @@ impl Emitter {
                 }
             }
             self.release(i);
+            if back == Some(i) && i + 1 < ops.len() {
+                self.leave_loop();
+            }
             i += 1;
+        }
+    }
+
+    /// The home of the register that the value of operation `i` goes to next.
+    fn home_of(&self, ops: &[Op], i: usize) -> u8 {
+        match ops.get(i + 1) {
+            Some(Op::SetX(x, Arg::V(v))) if *v as usize == i => self.home[*x as usize],
+            _ => NONE,
         }
     }
 
@@ -353,16 +381,7 @@ impl Emitter {
         self.stretches.push((self.asm.at() - 1, 0));
         if first {
             let from = self.asm.jcc(Cc::S);
-            let leave = Leave {
-                pc: self.start,
-                stretch: 0,
-                done: 0,
-                why: Why::Budget,
-                jump: 0,
-                dirty: self.dirty(),
-                waiting: 0,
-            };
-            self.cold.push(Cold::Leave { from, leave });
+            self.cold.push(Cold::Leave { from, leave: self.leaving_at_start(Why::Budget) });
         }
     }
 
@@ -375,7 +394,7 @@ impl Emitter {
     fn call(&mut self, number: u32) {
         self.flush();
         self.cache = [(NONE, false); 3];
-        (self.boxed, self.told_float, self.within) = (0, false, [None; 32]);
+        (self.boxed, self.told_float, self.bases) = (0, false, Bases::default());
         self.asm.op_imm32(false, 0xc7, 0, Rm::Here(self.data.block), self.id as i32);
         self.asm.op_imm32(false, 0xc7, 0, Rm::Here(self.data.what), number as i32);
         self.asm.call(self.doors().call);
@@ -390,27 +409,8 @@ pub(crate) fn has_float(mode: u8) -> bool {
     u64::from(mode) & Hart::<u64>::FLOAT_ON != 0
 }
 
-/// The home of the register that the value of operation `i` goes to next.
-fn home_of(ops: &[Op], i: usize) -> u8 {
-    match ops.get(i + 1) {
-        Some(Op::SetX(x, Arg::V(v))) if *v as usize == i => HOME[*x as usize],
-        _ => NONE,
-    }
-}
-
-/// The register that `v` differs from by so little that a [`Window`]'s margin is not left in one block.
-fn stays_near(ops: &[Op], v: Arg) -> Option<u8> {
-    match v {
-        Arg::X(y) => Some(y),
-        Arg::V(v) if let Op::Bin(Bin::Add, Arg::X(y), Arg::C(c)) = ops[v as usize] => {
-            (-0x800..0x800).contains(&(c as i64)).then_some(y)
-        }
-        _ => None,
-    }
-}
-
 /// Whether register `x` gets what it has plus a constant: most likely in the same page.
-fn steps(ops: &[Op], x: u8, v: Arg) -> bool {
+fn keeps_page(ops: &[Op], x: u8, v: Arg) -> bool {
     matches!(v, Arg::V(v) if matches!(ops[v as usize], Op::Bin(Bin::Add, Arg::X(y), Arg::C(_)) if y == x))
 }
 

@@ -43,6 +43,8 @@ pub(crate) enum Why {
     Budget,
     /// A page with code was written to; the address of its version is at hand.
     Wrote,
+    /// A loop's addresses are not in the window: its block is wanted as a plain one.
+    Outside,
 }
 
 /// What is written after the block, out of the way.
@@ -116,6 +118,8 @@ pub(crate) struct Leave {
     pub(crate) done: u32,
     pub(crate) why: Why,
     pub(crate) jump: u32,
+    /// Registers are where they are inside of a loop.
+    pub(crate) inside: bool,
 }
 
 impl Emitter {
@@ -123,7 +127,14 @@ impl Emitter {
     pub(crate) fn leaving(&self, pc: u64, why: Why, undone: u32) -> Leave {
         let stretch = self.stretches.len() - 1;
         let done = self.stretches[stretch].1 - undone;
-        Leave { pc, stretch, done, why, jump: 0, dirty: self.dirty(), waiting: self.waiting }
+        let (dirty, waiting) = (self.dirty(), self.waiting);
+        Leave { pc, stretch, done, why, jump: 0, dirty, waiting, inside: self.inside }
+    }
+
+    /// Leaving before anything is done.
+    pub(crate) fn leaving_at_start(&self, why: Why) -> Leave {
+        let (pc, dirty) = (self.start, [NONE; 3]);
+        Leave { pc, stretch: 0, done: 0, why, jump: 0, dirty, waiting: 0, inside: self.inside }
     }
 
     /// The present instruction, which began, is the interpreter's if the jump at `from` is taken.
@@ -151,7 +162,7 @@ impl Emitter {
     pub(crate) fn branch(&mut self, cc: Cc, to: u64) {
         let from = self.asm.jcc(cc);
         let dirty = self.dirty();
-        if dirty == [NONE; 3] {
+        if dirty == [NONE; 3] && (!self.inside || to == self.start) {
             self.link(from, to);
         } else {
             self.cold.push(Cold::Branch { from, to, dirty, leave: self.leaving(to, Why::Chain, 0) });
@@ -161,7 +172,7 @@ impl Emitter {
     /// Makes the jump at `from` go to the code for `to`, now or when there is some.
     pub(crate) fn link(&mut self, from: usize, to: u64) {
         if to == self.start {
-            self.asm.patch(from, self.entry);
+            self.asm.patch(from, if self.inside { self.inner } else { self.entry });
         } else if to / PAGE == self.start / PAGE {
             let leave = Leave { jump: from as u32, ..self.leaving(to, Why::Chain, 0) };
             self.cold.push(Cold::Leave { from, leave });
@@ -225,7 +236,8 @@ impl Emitter {
                 Cold::Branch { from, to, dirty, leave } => {
                     self.asm.patch(from, here);
                     self.write_dirty(dirty);
-                    let leave = Leave { dirty: [NONE; 3], ..leave };
+                    self.out_of(leave);
+                    let leave = Leave { dirty: [NONE; 3], inside: false, ..leave };
                     if to / PAGE == self.start / PAGE {
                         let jump = self.asm.jmp();
                         self.asm.patch(jump, self.asm.at());
@@ -237,6 +249,7 @@ impl Emitter {
                 Cold::Direct(direct) => self.finish_direct(direct),
                 Cold::Far { from, to, leave } => {
                     self.asm.patch(from, here);
+                    debug_assert!(!leave.inside, "a loop's other ways out are branches");
                     self.far(to, leave);
                 }
                 Cold::Wrote { from, version, is_page, leave } => {
@@ -264,10 +277,25 @@ impl Emitter {
         }
     }
 
+    /// Registers are where they are everywhere.
+    fn out_of(&mut self, leave: Leave) {
+        if leave.inside {
+            self.home = self.inner_home;
+            self.give_homes_back();
+        }
+    }
+
     pub(crate) fn leave(&mut self, leave: Leave) {
+        if leave.inside {
+            self.home = self.inner_home;
+        }
         self.write_dirty(leave.dirty);
         self.write_waiting(leave.waiting);
-        let credit = self.stretches[leave.stretch].1 - leave.done;
+        self.out_of(leave);
+        let credit = match leave.why {
+            Why::Outside => 0,
+            _ => self.stretches[leave.stretch].1 - leave.done,
+        };
         let site = Site { pc: leave.pc, jump: leave.jump, why: leave.why, credit: credit as u8 };
         if self.sites.last() != Some(&site) {
             self.sites.push(site);

@@ -6,6 +6,7 @@
 
 #![expect(unsafe_code, reason = "running code that was made at run time")]
 
+mod bases;
 mod data;
 mod doors;
 mod emit;
@@ -13,6 +14,7 @@ mod faults;
 mod float;
 mod integer;
 mod leave;
+mod loops;
 mod memory;
 mod misses;
 mod parts;
@@ -28,6 +30,7 @@ use hartwright_ir::{Block, Fmt, Fuser};
 use hartwright_mem::PAGE;
 use iced_x86::{Decoder, DecoderOptions, Formatter, GasFormatter};
 use leave::Why;
+use loops::LONGEST_RUN;
 use memory::Reach;
 use misses::Misses;
 use parts::{Filling, Incoming, PARTS, Parts};
@@ -101,6 +104,8 @@ pub enum Exit {
 pub struct Link {
     /// The jump whose distance lies there, or no one's.
     jump: Option<usize>,
+    /// The block is wanted [plain](Jit::translate).
+    pub plain: bool,
     /// What the jump lies in.
     filling: Filling,
 }
@@ -193,7 +198,7 @@ impl<'c> Jit<'c> {
         }
         let mut emitter = Emitter::new(data);
         let window = hart.ram().window().filter(|_| faults::are_handled());
-        let reach = window.and_then(|window| Some((window, Reach::new(window, x16(hart) as u64)?)));
+        let reach = window.and_then(|window| Some((window, Reach::new(window)?)));
         if let Some((window, reach)) = reach {
             region.set(emitter.data.window_last, window.last);
             region.set(emitter.data.window, window.address);
@@ -208,8 +213,16 @@ impl<'c> Jit<'c> {
     }
 
     /// Translates `block`, which begins at `pc` and runs under `rules`; `None` if it is too long to
-    /// be code. Instructions that it calls are those of `id`. What was made before and is seldom used may be forgotten.
-    pub fn translate(&mut self, block: &mut Block, id: u32, pc: u64, rules: u64) -> Option<Entry> {
+    /// be code. Instructions that it calls are those of `id`. `plain`: a loop in it is to take addresses as they come.
+    /// What was made before and is seldom used may be forgotten.
+    pub fn translate(
+        &mut self,
+        block: &mut Block,
+        plain: bool,
+        id: u32,
+        pc: u64,
+        rules: u64,
+    ) -> Option<Entry> {
         if self.ready >> mode(rules) & 1 == 0 {
             self.ready |= 1 << mode(rules);
             self.empty_table(mode(rules).into());
@@ -217,7 +230,7 @@ impl<'c> Jit<'c> {
         self.fuser.fuse(block);
         block.sweep(&mut self.emitter.last);
         debug_assert_eq!(block.verify(), Ok(()), "{block}");
-        let at = self.write_block(block, id, pc, mode(rules))?;
+        let at = self.write_block(block, plain, id, pc, mode(rules))?;
         let end = self.emitter.asm.at();
         self.region.write(at, &self.emitter.asm.code);
         self.parts.add(end, &mut self.emitter.sites, &mut self.emitter.faults);
@@ -229,13 +242,13 @@ impl<'c> Jit<'c> {
     }
 
     /// Writes a block for the part that is being filled, or for the next if it does not fit.
-    fn write_block(&mut self, block: &Block, id: u32, pc: u64, mode: u8) -> Option<usize> {
+    fn write_block(&mut self, block: &Block, plain: bool, id: u32, pc: u64, mode: u8) -> Option<usize> {
         loop {
             self.emitter.sites.clear();
             self.emitter.faults.clear();
             self.emitter.first_site = self.parts.next_site();
             let room = self.parts.room();
-            let at = self.emitter.block(block, id, pc, mode, room.start);
+            let at = self.emitter.block(block, plain, id, pc, mode, room.start);
             let end = self.emitter.asm.at();
             if end <= room.end {
                 return Some(at);
@@ -347,11 +360,12 @@ impl<'c> Jit<'c> {
         }
     }
 
-    /// Runs code from `entry` on, for so many instructions or a few more; `others` does what is not code's own.
+    /// Runs code from `entry` on, for so many instructions or a few more, or fewer if they are very many; `others` does what is not code's own.
     ///
     /// The hart's rounding mode must be one of the first four: the host has no others.
     pub fn run(&mut self, entry: Entry, instructions: u32, others: &dyn Instructions) -> Exit {
         let hart = self.hart;
+        let instructions = instructions.min(LONGEST_RUN);
         if !self.has(entry) {
             return Exit::Done;
         }
@@ -367,7 +381,7 @@ impl<'c> Jit<'c> {
         let x16 = x16(hart);
         let door = self.region.address(self.emitter.doors[usize::from(entry.float)].enter);
         let code = self.region.address(entry.at());
-        let segment = self.emitter.window.and_then(|window| self.emitter.window_at.segment(window));
+        let segment = self.emitter.window_at.segment();
         let Left { site, instructions: left } =
             faults::with_window(&mut self.region, segment, &self.parts, || {
                 // SAFETY: the door is a function of this type, which gives back the host's registers as the ABI asks;
@@ -394,9 +408,9 @@ impl<'c> Jit<'c> {
             Why::Called => {}
             _ => hart.set_pc(site.pc),
         }
-        let link = |jump| Exit::Wants(Link { jump, filling });
+        let link = |jump| Exit::Wants(Link { jump, plain: site.why == Why::Outside, filling });
         match site.why {
-            Why::Chain => link(Some(site.jump as usize)),
+            Why::Chain | Why::Outside => link(Some(site.jump as usize)),
             Why::Far | Why::Indirect => link(None),
             Why::Step => Exit::Step,
             Why::Called => Exit::Called,

@@ -6,7 +6,7 @@ use crate::{
     faults::Fault,
     leave::{Cold, Leave, Why},
     registers::{NONE, hart_at},
-    x64::{Alu, Cc, Map, Pp, RAX, RBP, RCX, RDX, Rm},
+    x64::{Alu, Cc, Map, Pp, RAX, RCX, RDX, Rm},
 };
 use hartwright_hart::{Access, NEAR_PAGES, layout};
 use hartwright_ir::{Amo, Arg, Fmt, Mem};
@@ -72,41 +72,41 @@ impl Move {
 /// How code reaches the window.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Reach {
-    /// By `rbp`, which has the hart; or else by the segment of `gs`, which takes the host two cycles more.
-    by_hart: bool,
+    /// The host's address 0, or the window's, where the segment of `gs` begins then: that costs a load two cycles.
+    begin: u64,
     /// From there to the guest's address 0, and to the version of the page there.
     address: i32,
     versions: i32,
 }
 
 impl Reach {
-    /// From `hart`, or from the window's address 0 itself; `None` if that is too far from the versions.
-    pub(crate) fn new(window: Window, hart: u64) -> Option<Reach> {
-        let from = |by_hart, begin: u64| {
+    /// By displacements alone, if it lies low enough; `None` if it is too far from its versions.
+    pub(crate) fn new(window: Window) -> Option<Reach> {
+        let from = |begin: u64| {
             let far = |to: u64| {
                 let far = to.wrapping_sub(begin) as i64;
                 // The displacements that instructions have are added to it.
                 i32::try_from(far).ok().filter(|far| far.unsigned_abs() < i32::MAX as u32 - 0x1000)
             };
-            Some(Reach { by_hart, address: far(window.address)?, versions: far(window.versions)? })
+            Some(Reach { begin, address: far(window.address)?, versions: far(window.versions)? })
         };
-        from(true, hart).or_else(|| from(false, window.address))
+        from(0).or_else(|| from(window.address))
     }
 
     /// Where `gs` has to begin, if it is used.
-    pub(crate) fn segment(self, window: Window) -> Option<u64> {
-        (!self.by_hart).then_some(window.address)
+    pub(crate) fn segment(self) -> Option<u64> {
+        (self.begin != 0).then_some(self.begin)
     }
 
     /// The guest's address in a register, and a displacement.
     fn address(self, base: u8, offset: i32) -> Rm {
-        if self.by_hart { Rm::Sum(RBP, base, self.address + offset) } else { Rm::Window(base, offset) }
+        if self.begin == 0 { Rm::Mem(base, self.address + offset) } else { Rm::Window(base, offset) }
     }
 
     /// The version of the page whose number is in a register.
     fn version(self, page: u8) -> Rm {
-        if self.by_hart {
-            Rm::Scaled(RBP, page, 2, self.versions)
+        if self.begin == 0 {
+            Rm::Table(page, self.versions)
         } else {
             Rm::WindowTable(page, self.versions)
         }
@@ -115,8 +115,8 @@ impl Reach {
 
 /// An access within the window: what is done where that does not reach.
 pub(crate) struct Direct {
-    /// The jump of who is not within, if that is asked, and the number of the question.
-    check: Option<(usize, usize)>,
+    /// The jump of who is not within, if that is asked, the number of the question, and the register it is about.
+    check: Option<(usize, u8, u8)>,
     /// The jump of what is not aligned, if a record is kept, and what reads what was there for that.
     misaligned: Option<usize>,
     recorded: Option<usize>,
@@ -188,14 +188,17 @@ impl Emitter {
         };
         let start = self.asm.at();
         let check = (!self.is_within(base)).then(|| {
-            self.asm.alu(true, Alu::Cmp, b, Rm::Here(self.data.window_last));
-            let number = self.relied.len();
-            self.relied.push(false);
+            let number = self.ask();
+            let mut asked = b;
             if let Arg::X(x) = base {
-                // A block has fewer than 256 instructions.
-                self.within[x as usize] = Some(number as u8);
+                // What the address was made of serves others too.
+                let root = self.bases.root(x);
+                let x = if self.home[root as usize] == NONE { x } else { root };
+                asked = if self.home[x as usize] == NONE { b } else { self.home[x as usize] };
+                self.bases.compared(x, number);
             }
-            (self.asm.jcc(Cc::A), number)
+            self.asm.alu(true, Alu::Cmp, asked, Rm::Here(self.data.window_last));
+            (self.asm.jcc(Cc::A), number, asked)
         });
         let leave = self.leaving(self.pc, Why::Step, 1);
         let wrote = self.leaving(self.next, Why::Wrote, 0);
@@ -233,11 +236,18 @@ impl Emitter {
         }));
     }
 
+    /// The number of a comparison with the window's end.
+    pub(crate) fn ask(&mut self) -> u8 {
+        self.relied.push(false);
+        // A block has fewer than 256 instructions.
+        self.relied.len() as u8 - 1
+    }
+
     /// Whether an address is known to be in the window, or at most its margin away.
     fn is_within(&mut self, base: Arg) -> bool {
         match base {
             Arg::X(x) => {
-                let by = self.within[x as usize];
+                let by = self.bases.within(x);
                 if let Some(number) = by {
                     self.relied[number as usize] = true;
                 }
@@ -284,11 +294,11 @@ impl Emitter {
         for from in misaligned.into_iter().chain(after) {
             self.asm.patch(from, instead);
         }
-        let outside = check.and_then(|(from, number)| {
+        let outside = check.and_then(|(from, number, asked)| {
             self.asm.patch(from, instead);
             // What comes after this access would go on as if its address were in the window.
-            self.relied[number].then(|| {
-                self.asm.alu(true, Alu::Cmp, base, Rm::Here(self.data.window_last));
+            self.relied[number as usize].then(|| {
+                self.asm.alu(true, Alu::Cmp, asked, Rm::Here(self.data.window_last));
                 self.asm.jcc(Cc::A)
             })
         });

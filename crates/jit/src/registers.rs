@@ -122,7 +122,7 @@ impl Emitter {
     pub(crate) fn loc_of(&self, a: Arg) -> Loc {
         match a {
             Arg::V(v) => self.loc[v as usize],
-            Arg::X(x) if HOME[x as usize] != NONE => Loc::Gpr(HOME[x as usize]),
+            Arg::X(x) if self.home[x as usize] != NONE => Loc::Gpr(self.home[x as usize]),
             Arg::F(f) if FLOAT_HOME[f as usize] != NONE => Loc::Xmm(FLOAT_HOME[f as usize]),
             _ => Loc::Nowhere,
         }
@@ -171,7 +171,7 @@ impl Emitter {
     }
 
     pub(crate) fn set_x(&mut self, x: u8, v: Arg) -> bool {
-        match (HOME[x as usize], v) {
+        match (self.home[x as usize], v) {
             (NONE, Arg::C(c)) if c as i32 as u64 == c => {
                 self.forget(x);
                 self.asm.op_imm32(true, 0xc7, 0, x_at(x), c as i32);
@@ -216,7 +216,7 @@ impl Emitter {
         for i in (0..self.laters.len()).filter(|i| waiting >> i & 1 != 0) {
             let (x, op) = self.laters[i];
             (self.busy, self.cache) = (0, [(NONE, false); 3]);
-            let home = HOME[x as usize];
+            let home = self.home[x as usize];
             let value = match op {
                 Op::Bin(f, a, b) => self.bin(0, true, f, a, b, home),
                 Op::Bin32(f, a, b) => self.bin(0, false, f, a, b, home),

@@ -9,6 +9,8 @@ pub(crate) enum Rm {
     Mem(u8, i32),
     /// `gs:[base + disp]`.
     Window(u8, i32),
+    /// `[index * 4 + disp]`.
+    Table(u8, i32),
     /// `gs:[index * 4 + disp]`.
     WindowTable(u8, i32),
     /// `[base + index + disp]`.
@@ -103,6 +105,23 @@ impl Asm {
         self.code.extend_from_slice(&v.to_le_bytes());
     }
 
+    /// Goes on at a multiple of `to`, past what does nothing.
+    pub(crate) fn align(&mut self, to: usize) {
+        let mut left = self.at().next_multiple_of(to) - self.at();
+        while left > 0 {
+            // As the manual recommends, volume 2, NOP.
+            let nop: &[u8] = match left {
+                1 => &[0x90],
+                2 => &[0x66, 0x90],
+                3 => &[0x0f, 0x1f, 0x00],
+                4..7 => &[0x0f, 0x1f, 0x40, 0x00],
+                _ => &[0x0f, 0x1f, 0x80, 0x00, 0x00, 0x00, 0x00],
+            };
+            self.code.extend_from_slice(nop);
+            left -= nop.len();
+        }
+    }
+
     /// Replaces one byte.
     pub(crate) fn patch_byte(&mut self, at: usize, v: u8) {
         self.code[at - self.base] = v;
@@ -123,7 +142,7 @@ impl Asm {
                 let next = self.at() + 4 + immediate;
                 return self.word((to as i64 - next as i64) as i32);
             }
-            Rm::WindowTable(index, disp) => {
+            Rm::Table(index, disp) | Rm::WindowTable(index, disp) => {
                 // With no displacement's mode, `rbp` for a base means none, and 32 bits follow.
                 self.byte(reg | 4);
                 self.byte(2 << 6 | (index & 7) << 3 | RBP);
@@ -156,7 +175,7 @@ impl Asm {
             Rm::Reg(r) => (0, r >> 3),
             Rm::Mem(base, _) | Rm::Window(base, _) => (0, base >> 3),
             Rm::Sum(base, index, _) | Rm::Scaled(base, index, ..) => (index >> 3, base >> 3),
-            Rm::WindowTable(index, _) => (index >> 3, 0),
+            Rm::Table(index, _) | Rm::WindowTable(index, _) => (index >> 3, 0),
             Rm::Here(_) => (0, 0),
         }
     }

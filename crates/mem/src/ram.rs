@@ -59,11 +59,14 @@ struct Mapping(*mut u8, usize);
 
 impl Mapping {
     fn new(len: usize) -> rustix::io::Result<Mapping> {
-        /// How far from what is allocated the host is asked to put it: code that has the address of the one, such as a
-        /// hart's, then reaches the other by a displacement of 32 bits.
-        const APART: usize = 512 << 20;
-        let near = std::ptr::from_ref(&*Box::new(0_u64)).addr();
-        let hint = std::ptr::without_provenance_mut((near + APART).next_multiple_of(2 << 20));
+        /// Where the host is asked to put it: low, so that an instruction's displacement of 32 bits has the address in
+        /// it. Nothing else is put there unasked, and programs that are loaded at fixed addresses end below.
+        const LOW: usize = 256 << 20;
+        /// It differs between runs as much as there is room for, by where the host allocates: a huge page's size each.
+        const PLACES: usize = 384;
+        const APART: usize = 2 << 20;
+        let somewhere = std::ptr::from_ref(&*Box::new(0_u64)).addr() >> PAGE_SHIFT;
+        let hint = std::ptr::without_provenance_mut(LOW + somewhere % PLACES * APART);
         let (access, kind) = (ProtFlags::READ | ProtFlags::WRITE, MapFlags::PRIVATE | MapFlags::NORESERVE);
         // SAFETY: it is a new mapping; the host takes the address for a wish.
         let first = unsafe { mmap_anonymous(hint, len, access, kind) }?;
