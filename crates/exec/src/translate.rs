@@ -59,7 +59,8 @@ pub(crate) struct Translated {
 
 impl Translated {
     /// What the interpreter does for good.
-    pub(crate) const NEVER: Translated = Translated { heat: 0, code: None, been: false, plain: false, never: true };
+    pub(crate) const NEVER: Translated =
+        Translated { heat: 0, code: None, been: false, plain: false, never: true };
 
     /// Whether there is code, or was.
     pub(crate) fn has_been(&self) -> bool {

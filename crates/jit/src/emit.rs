@@ -141,7 +141,15 @@ impl Emitter {
 
     /// Writes `block`, which is called `id`, begins at `start` and runs in `mode`, from offset `at` on; returns where it is entered.
     /// The code is in `asm`.
-    pub(crate) fn block(&mut self, block: &Block, plain: bool, id: u32, start: u64, mode: u8, at: usize) -> usize {
+    pub(crate) fn block(
+        &mut self,
+        block: &Block,
+        plain: bool,
+        id: u32,
+        start: u64,
+        mode: u8,
+        at: usize,
+    ) -> usize {
         let entry = at.next_multiple_of(ALIGN);
         self.asm.begin(entry);
         (self.mode, self.start, self.entry, self.id) = (mode, start, entry, id);

@@ -105,11 +105,7 @@ impl Reach {
 
     /// The version of the page whose number is in a register.
     fn version(self, page: u8) -> Rm {
-        if self.begin == 0 {
-            Rm::Table(page, self.versions)
-        } else {
-            Rm::WindowTable(page, self.versions)
-        }
+        if self.begin == 0 { Rm::Table(page, self.versions) } else { Rm::WindowTable(page, self.versions) }
     }
 }
 
