@@ -286,7 +286,7 @@ fn holds(memory: &[u8], at: u64, words: &[u32]) -> bool {
 fn random_loops_leave_what_they_leave_in_the_interpreter() {
     let mut rng = Rng(20261130);
     let (mut refused, mut counted) = (0, 0);
-    let programs = if full() { 5_000 } else { 150 };
+    let programs = if full() { 1_500 } else { 150 };
     let beside = vec![0xa5_u8; BESIDE as usize];
     for number in 0..programs {
         let Program { pieces, mut data, host } = program(&mut rng);
