@@ -213,15 +213,15 @@ impl Emitter {
                     self.before_branch(to);
                     let cc = self.compare(true, f, a, b);
                     self.branch(cc, to);
-                    fresh = true;
                     i += 1;
+                    fresh = !self.inside || back == Some(i);
                 }
                 Op::JumpIf(v, to) => {
                     self.before_branch(to);
                     let r = self.reg(v);
                     self.asm.op(true, 0x85, r, Rm::Reg(r));
                     self.branch(Cc::Ne, to);
-                    fresh = true;
+                    fresh = !self.inside || back == Some(i);
                 }
                 Op::Goto(to) => self.goto(to),
                 Op::Jump(to) => self.jump(to),
@@ -381,8 +381,8 @@ impl Emitter {
         }
     }
 
-    /// Opens a stretch that is run whole, unless somebody leaves, and pays for it. Who comes in looks whether there is
-    /// time for it.
+    /// Opens a stretch that is run whole, unless somebody leaves, and pays for it: up to a branch, or a whole loop. Who
+    /// comes in looks whether there is time for it.
     fn stretch(&mut self) {
         let first = self.stretches.is_empty();
         self.asm.op_imm8(true, 0x83, Alu::Sub as u8, Rm::Reg(R14), 0);

@@ -5,7 +5,7 @@ use crate::{
     emit::Emitter,
     memory::Direct,
     registers::{NONE, hart_at},
-    x64::{Alu, Cc, RAX, RCX, RDX, Rm},
+    x64::{Alu, Cc, R14, RAX, RCX, RDX, Rm},
 };
 use hartwright_hart::layout;
 use hartwright_ir::{Arg, Fmt};
@@ -237,7 +237,13 @@ impl Emitter {
                     self.asm.patch(from, here);
                     self.write_dirty(dirty);
                     self.out_of(leave);
-                    let leave = Leave { dirty: [NONE; 3], inside: false, ..leave };
+                    let credit = self.credit(&leave);
+                    if credit > 0 {
+                        // A loop is paid for as a whole.
+                        self.asm.op_imm8(true, 0x83, Alu::Add as u8, Rm::Reg(R14), credit as u8);
+                    }
+                    let done = leave.done + credit;
+                    let leave = Leave { dirty: [NONE; 3], inside: false, done, ..leave };
                     if to / PAGE == self.start / PAGE {
                         let jump = self.asm.jmp();
                         self.asm.patch(jump, self.asm.at());
@@ -277,6 +283,15 @@ impl Emitter {
         }
     }
 
+    /// Instructions that were counted and not done.
+    fn credit(&self, leave: &Leave) -> u32 {
+        match leave.why {
+            // Not even counted.
+            Why::Outside => 0,
+            _ => self.stretches[leave.stretch].1 - leave.done,
+        }
+    }
+
     /// Registers are where they are everywhere.
     fn out_of(&mut self, leave: Leave) {
         if leave.inside {
@@ -292,10 +307,7 @@ impl Emitter {
         self.write_dirty(leave.dirty);
         self.write_waiting(leave.waiting);
         self.out_of(leave);
-        let credit = match leave.why {
-            Why::Outside => 0,
-            _ => self.stretches[leave.stretch].1 - leave.done,
-        };
+        let credit = self.credit(&leave);
         let site = Site { pc: leave.pc, jump: leave.jump, why: leave.why, credit: credit as u8 };
         if self.sites.last() != Some(&site) {
             self.sites.push(site);
