@@ -93,25 +93,27 @@ pub enum Op {
 
 impl Op {
     /// What it reads; `C(0)` stands where it reads less.
+    #[inline]
     pub fn args(&self) -> [Arg; 3] {
-        let mut op = *self;
-        op.args_mut().map(|arg| arg.map_or(Arg::C(0), |arg| *arg))
+        let (mut op, mut args, mut n) = (*self, [Arg::C(0); 3], 0);
+        op.each_arg(|arg| {
+            args[n] = *arg;
+            n += 1;
+        });
+        args
     }
 
     /// The same with other operands.
+    #[inline]
     pub(crate) fn map_args(mut self, to: impl Fn(Arg) -> Arg) -> Op {
-        for arg in self.args_mut().into_iter().flatten() {
-            *arg = to(*arg);
-        }
+        self.each_arg(|arg| *arg = to(*arg));
         self
     }
 
-    #[inline]
-    fn args_mut(&mut self) -> [Option<&mut Arg>; 3] {
+    #[inline(always)]
+    fn each_arg(&mut self, mut each: impl FnMut(&mut Arg)) {
         match self {
-            Op::Nop | Op::Insn(..) | Op::Fence | Op::Goto(_) | Op::Call(_) | Op::Step(_) => {
-                [None, None, None]
-            }
+            Op::Nop | Op::Insn(..) | Op::Fence | Op::Goto(_) | Op::Call(_) | Op::Step(_) => {}
             Op::Un(_, a)
             | Op::Un32(_, a)
             | Op::Copy(a)
@@ -127,7 +129,7 @@ impl Op {
             | Op::FloatBits(_, a)
             | Op::BitsFloat(_, a)
             | Op::JumpIf(a, _)
-            | Op::Jump(a) => [Some(a), None, None],
+            | Op::Jump(a) => each(a),
             Op::Bin(_, a, b)
             | Op::Bin32(_, a, b)
             | Op::Low32(_, a, b)
@@ -135,8 +137,8 @@ impl Op {
             | Op::Amo(_, _, a, b)
             | Op::StoreConditional(_, a, b)
             | Op::StoreFloat(_, a, _, b)
-            | Op::FpTest(_, _, a, b) => [Some(a), Some(b), None],
-            Op::Select(a, b, c) | Op::Fp(_, _, [a, b, c]) => [Some(a), Some(b), Some(c)],
+            | Op::FpTest(_, _, a, b) => [a, b].into_iter().for_each(each),
+            Op::Select(a, b, c) | Op::Fp(_, _, [a, b, c]) => [a, b, c].into_iter().for_each(each),
         }
     }
 

@@ -51,6 +51,9 @@ pub enum End {
     Left,
 }
 
+/// Operations that most blocks have fewer of.
+const TYPICAL: usize = 128;
+
 impl Builder {
     /// A block without instructions. `compressed`: whether they may begin at any even address; `alone`: whether no
     /// other hart runs while this one does, so that what is atomic needs no care.
@@ -58,7 +61,7 @@ impl Builder {
         let mut known = [None; 32];
         known[0] = Some(0);
         let state =
-            State { block: Block::default(), known, begin: 0, before: vec![], refused: false, goes_to: None };
+            State { block: Block { ops: Vec::with_capacity(TYPICAL) }, known, begin: 0, before: vec![], refused: false, goes_to: None };
         Builder { compressed, alone, state: RefCell::new(state) }
     }
 

@@ -342,6 +342,12 @@ macro_rules! operand {
 }
 pub(crate) use operand;
 
+/// There is no such row or table.
+#[cold]
+pub(crate) fn no_such(more: u8) -> ! {
+    unreachable!("a number of a row or a table is {more} past the last")
+}
+
 /// A table of instructions: `mod NAME: EXTENSION|... & EXTENSION..., WIDTHS; |reader| rows`: any of the first
 /// extensions brings it, if all of the others are there. A row is mnemonic, format, bits,
 /// operands as assembly lists them, others that the meaning uses (`with`), and the meaning.
@@ -368,7 +374,8 @@ macro_rules! instructions {
             }),*];
 
             pub(crate) fn handler<R: Reader, H: Handlers<R>>(row: u8) -> H::Handler {
-                [$({
+                let mut before = row;
+                $({
                     struct Row;
                     impl<R: Reader> Meaning<R> for Row {
                         #[allow(unused_variables, reason = "some operands are there for the assembly alone")]
@@ -380,8 +387,12 @@ macro_rules! instructions {
                             Ok(())
                         }
                     }
-                    H::handler::<Row>()
-                }),*][row as usize]
+                    if before == 0 {
+                        return H::handler::<Row>();
+                    }
+                    before = before.wrapping_sub(1);
+                })*
+                crate::row::no_such(before)
             }
         }
     };

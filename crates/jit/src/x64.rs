@@ -76,6 +76,27 @@ pub(crate) enum Map {
     M0f3a = 3,
 }
 
+/// The first bytes of an instruction: prefixes, opcode, ModR/M and SIB are eight at most.
+#[derive(Clone, Copy, Default)]
+struct Head {
+    bytes: u64,
+    len: u32,
+}
+
+impl Head {
+    #[inline(always)]
+    fn byte(&mut self, byte: u8) {
+        self.bytes |= u64::from(byte) << (8 * self.len);
+        self.len += 1;
+    }
+
+    #[inline(always)]
+    fn with(mut self, byte: u8) -> Head {
+        self.byte(byte);
+        self
+    }
+}
+
 /// Machine code being written, from an offset of the region on.
 #[derive(Default)]
 pub(crate) struct Asm {
@@ -133,19 +154,28 @@ impl Asm {
         self.code[place..place + 4].copy_from_slice(&distance(at, to).to_le_bytes());
     }
 
-    fn modrm(&mut self, reg: u8, rm: Rm, immediate: usize) {
+    /// Writes the first bytes of an instruction.
+    #[inline]
+    fn head(&mut self, head: Head) {
+        let end = self.code.len() + head.len as usize;
+        self.code.extend_from_slice(&head.bytes.to_le_bytes());
+        self.code.truncate(end);
+    }
+
+    /// Writes `head`, and the operands after it; so many bytes of an immediate follow.
+    #[inline]
+    fn modrm(&mut self, mut head: Head, reg: u8, rm: Rm, immediate: usize) {
         let reg = (reg & 7) << 3;
         let (base, index, scale, disp) = match rm {
-            Rm::Reg(r) => return self.byte(0xc0 | reg | r & 7),
+            Rm::Reg(r) => return self.head(head.with(0xc0 | reg | r & 7)),
             Rm::Here(to) => {
-                self.byte(5 | reg);
+                self.head(head.with(5 | reg));
                 let next = self.at() + 4 + immediate;
                 return self.word((to as i64 - next as i64) as i32);
             }
             Rm::Table(index, disp) | Rm::WindowTable(index, disp) => {
                 // With no displacement's mode, `rbp` for a base means none, and 32 bits follow.
-                self.byte(reg | 4);
-                self.byte(2 << 6 | (index & 7) << 3 | RBP);
+                self.head(head.with(reg | 4).with(2 << 6 | (index & 7) << 3 | RBP));
                 return self.word(disp);
             }
             Rm::Mem(base, disp) | Rm::Window(base, disp) => (base, RSP, 0, disp),
@@ -158,10 +188,11 @@ impl Asm {
             _ if disp as i8 as i32 == disp => 0x40,
             _ => 0x80,
         };
-        self.byte(mode | reg | if sib { 4 } else { base & 7 });
+        head.byte(mode | reg | if sib { 4 } else { base & 7 });
         if sib {
-            self.byte(scale << 6 | (index & 7) << 3 | base & 7);
+            head.byte(scale << 6 | (index & 7) << 3 | base & 7);
         }
+        self.head(head);
         match mode {
             0 => {}
             0x40 => self.byte(disp as u8),
@@ -180,54 +211,49 @@ impl Asm {
         }
     }
 
-    /// The prefix of the segment that `rm` is in, which comes before all others.
-    fn segment(&mut self, rm: Rm) {
-        if let Rm::Window(..) | Rm::WindowTable(..) = rm {
-            self.byte(0x65);
-        }
-    }
-
-    /// `bytes`: registers are meant as bytes, of which `spl` to `dil` need a prefix.
-    fn rex(&mut self, w: bool, reg: u8, rm: Rm, bytes: (bool, bool)) {
-        self.segment(rm);
+    /// What comes before the opcode. `bytes`: registers are meant as bytes, of which `spl` to `dil` need a prefix.
+    #[inline]
+    fn rex(w: bool, reg: u8, rm: Rm, bytes: (bool, bool)) -> Head {
+        let mut head = Head::default();
+        Self::segment(&mut head, rm);
         let (x, b) = Self::extension(rm);
         let plain = |is_byte: bool, r: u8| is_byte && r >= 4;
         let wanted = plain(bytes.0, reg) || matches!(rm, Rm::Reg(r) if plain(bytes.1, r));
         let rex = u8::from(w) << 3 | (reg >> 3) << 2 | x << 1 | b;
         if rex != 0 || wanted {
-            self.byte(0x40 | rex);
+            head.byte(0x40 | rex);
+        }
+        head
+    }
+
+    /// The prefix of the segment that `rm` is in, which comes before all others.
+    fn segment(head: &mut Head, rm: Rm) {
+        if let Rm::Window(..) | Rm::WindowTable(..) = rm {
+            head.byte(0x65);
         }
     }
 
     /// One-byte opcode.
     #[inline]
     pub(crate) fn op(&mut self, w: bool, op: u8, reg: u8, rm: Rm) {
-        self.rex(w, reg, rm, (false, false));
-        self.byte(op);
-        self.modrm(reg, rm, 0);
+        self.modrm(Self::rex(w, reg, rm, (false, false)).with(op), reg, rm, 0);
     }
 
     /// One-byte opcode and an immediate byte.
     pub(crate) fn op_imm8(&mut self, w: bool, op: u8, reg: u8, rm: Rm, imm: u8) {
-        self.rex(w, reg, rm, (false, false));
-        self.byte(op);
-        self.modrm(reg, rm, 1);
+        self.modrm(Self::rex(w, reg, rm, (false, false)).with(op), reg, rm, 1);
         self.byte(imm);
     }
 
     /// One-byte opcode and an immediate of 32 bits.
     pub(crate) fn op_imm32(&mut self, w: bool, op: u8, reg: u8, rm: Rm, imm: i32) {
-        self.rex(w, reg, rm, (false, false));
-        self.byte(op);
-        self.modrm(reg, rm, 4);
+        self.modrm(Self::rex(w, reg, rm, (false, false)).with(op), reg, rm, 4);
         self.word(imm);
     }
 
     /// One-byte opcode on bytes, and an immediate one.
     pub(crate) fn op8_imm8(&mut self, op: u8, reg: u8, rm: Rm, imm: u8) {
-        self.rex(false, 0, rm, (false, true));
-        self.byte(op);
-        self.modrm(reg, rm, 1);
+        self.modrm(Self::rex(false, 0, rm, (false, true)).with(op), reg, rm, 1);
         self.byte(imm);
     }
 
@@ -236,32 +262,23 @@ impl Asm {
         if size == 2 {
             self.byte(0x66);
         }
-        self.rex(size == 8, reg, rm, (size == 1, false));
-        self.byte(if size == 1 { 0x88 } else { 0x89 });
-        self.modrm(reg, rm, 0);
+        let op = if size == 1 { 0x88 } else { 0x89 };
+        self.modrm(Self::rex(size == 8, reg, rm, (size == 1, false)).with(op), reg, rm, 0);
     }
 
     /// Two-byte opcode, `0f op`.
     pub(crate) fn op0f(&mut self, w: bool, op: u8, reg: u8, rm: Rm) {
-        self.rex(w, reg, rm, (false, false));
-        self.byte(0x0f);
-        self.byte(op);
-        self.modrm(reg, rm, 0);
+        self.modrm(Self::rex(w, reg, rm, (false, false)).with(0x0f).with(op), reg, rm, 0);
     }
 
     /// The same, where `rm` is a byte.
     pub(crate) fn op0f_byte(&mut self, w: bool, op: u8, reg: u8, rm: Rm) {
-        self.rex(w, reg, rm, (false, true));
-        self.byte(0x0f);
-        self.byte(op);
-        self.modrm(reg, rm, 0);
+        self.modrm(Self::rex(w, reg, rm, (false, true)).with(0x0f).with(op), reg, rm, 0);
     }
 
     /// `bswap`.
     pub(crate) fn bswap(&mut self, w: bool, reg: u8) {
-        self.rex(w, 0, Rm::Reg(reg), (false, false));
-        self.byte(0x0f);
-        self.byte(0xc8 | reg & 7);
+        self.head(Self::rex(w, 0, Rm::Reg(reg), (false, false)).with(0x0f).with(0xc8 | reg & 7));
     }
 
     /// `f3 0f op`: `popcnt`, `lzcnt`, `tzcnt`.
@@ -285,13 +302,13 @@ impl Asm {
 
     #[allow(clippy::too_many_arguments, reason = "they are the parts of the encoding")]
     fn vex_before(&mut self, map: Map, pp: Pp, w: bool, op: u8, reg: u8, v: u8, rm: Rm, immediate: usize) {
-        self.segment(rm);
+        let mut head = Head::default();
+        Self::segment(&mut head, rm);
         let (x, b) = Self::extension(rm);
-        self.byte(0xc4);
-        self.byte((!((reg >> 3) << 2 | x << 1 | b) & 7) << 5 | map as u8);
-        self.byte(u8::from(w) << 7 | (!v & 15) << 3 | pp as u8);
-        self.byte(op);
-        self.modrm(reg, rm, immediate);
+        head.byte(0xc4);
+        head.byte((!((reg >> 3) << 2 | x << 1 | b) & 7) << 5 | map as u8);
+        head.byte(u8::from(w) << 7 | (!v & 15) << 3 | pp as u8);
+        self.modrm(head.with(op), reg, rm, immediate);
     }
 
     pub(crate) fn mov(&mut self, reg: u8, rm: Rm) {
@@ -309,14 +326,12 @@ impl Asm {
     /// A constant. Flags are kept.
     pub(crate) fn imm(&mut self, reg: u8, c: u64) {
         if c as u32 as u64 == c {
-            self.rex(false, 0, Rm::Reg(reg), (false, false));
-            self.byte(0xb8 | reg & 7);
+            self.head(Self::rex(false, 0, Rm::Reg(reg), (false, false)).with(0xb8 | reg & 7));
             self.word(c as i32);
         } else if c as i32 as u64 == c {
             self.op_imm32(true, 0xc7, 0, Rm::Reg(reg), c as i32);
         } else {
-            self.rex(true, 0, Rm::Reg(reg), (false, false));
-            self.byte(0xb8 | reg & 7);
+            self.head(Self::rex(true, 0, Rm::Reg(reg), (false, false)).with(0xb8 | reg & 7));
             self.code.extend_from_slice(&c.to_le_bytes());
         }
     }
@@ -339,12 +354,10 @@ impl Asm {
     }
 
     pub(crate) fn push(&mut self, reg: u8) {
-        self.rex(false, 0, Rm::Reg(reg), (false, false));
-        self.byte(0x50 | reg & 7);
+        self.head(Self::rex(false, 0, Rm::Reg(reg), (false, false)).with(0x50 | reg & 7));
     }
     pub(crate) fn pop(&mut self, reg: u8) {
-        self.rex(false, 0, Rm::Reg(reg), (false, false));
-        self.byte(0x58 | reg & 7);
+        self.head(Self::rex(false, 0, Rm::Reg(reg), (false, false)).with(0x58 | reg & 7));
     }
     pub(crate) fn ret(&mut self) {
         self.byte(0xc3);
@@ -379,8 +392,7 @@ impl Asm {
     }
     /// See [`jmp`](Self::jmp).
     pub(crate) fn jcc(&mut self, c: Cc) -> usize {
-        self.byte(0x0f);
-        self.byte(0x80 | c as u8);
+        self.head(Head::default().with(0x0f).with(0x80 | c as u8));
         self.word(0);
         self.at() - 4
     }

@@ -3,7 +3,7 @@
 
 pub(crate) mod compressed;
 
-use crate::row::{Handlers, Insn};
+use crate::row::{Handlers, Insn, no_such};
 use hartwright_ir::Reader;
 
 tables! {
@@ -62,7 +62,15 @@ macro_rules! tables {
 
         /// What `H` makes of row `row` of table `table`.
         pub(crate) fn handler<R: Reader, H: Handlers<R>>(table: u8, row: u8) -> H::Handler {
-            [$($file::$table::handler::<R, H>),*][table as usize](row)
+            // Compilers make a jump by the number of that, and not of an array of functions that have parameters.
+            let mut before = table;
+            $(
+                if before == 0 {
+                    return $file::$table::handler::<R, H>(row);
+                }
+                before = before.wrapping_sub(1);
+            )*
+            no_such(before)
         }
     };
 }
