@@ -90,6 +90,7 @@ source says on the host. Products are fused with sums where the source says so, 
 32 MiB, more pages than a TLB holds; `stream` has 256 KiB; `chase` waits for one load after the other in 384 KiB, so it
 is in no mean. A `micro-` program does one operation over and over, a `kernel-` one asks Linux for one service: a system
 call, the first touch of a page, two switches of processes by pipes, a fork. CoreMark is EEMBC's, with iterations for a
-comparison and not for a score; `coremark` on the bare machine is the median of the eight places below. `sh` is
+comparison and not for a score; `coremark` on the bare machine is the median of the eight places below, each of which has
+the least of nine runs, since what else goes on on the host moves a run by more than its place does. `sh` is
 busybox's; Python, Lua and cc1, which compiles three of the programs, are trixie's.
 ";
