@@ -60,8 +60,14 @@ impl Builder {
     pub fn new(compressed: bool, alone: bool) -> Self {
         let mut known = [None; 32];
         known[0] = Some(0);
-        let state =
-            State { block: Block { ops: Vec::with_capacity(TYPICAL) }, known, begin: 0, before: vec![], refused: false, goes_to: None };
+        let state = State {
+            block: Block { ops: Vec::with_capacity(TYPICAL) },
+            known,
+            begin: 0,
+            before: vec![],
+            refused: false,
+            goes_to: None,
+        };
         Builder { compressed, alone, state: RefCell::new(state) }
     }
 
