@@ -245,7 +245,9 @@ impl Emitter {
                         if !keeps_page(ops, x, v) {
                             self.places[x as usize] = self.place_here();
                         }
-                        self.bases.set(ops, x, v);
+                        if self.direct {
+                            self.bases.set(ops, x, v);
+                        }
                     }
                     if !self.value(i, op, to_x, to_f) {
                         return;
