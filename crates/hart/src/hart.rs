@@ -3,6 +3,7 @@
 use crate::{
     counters::Counters,
     near::{Near, NearPages},
+    open::Open,
     pmp::Pmp,
     port::Port,
     status::{MSTATUS_MPRV, MSTATUS_SUM},
@@ -60,6 +61,7 @@ pub struct Hart<W> {
     pub(crate) counters: Counters,
     pub(crate) triggers: Triggers,
     pub(crate) pmp: Pmp,
+    pub(crate) open: Cell<Open>,
     pub(crate) tlb: Tlb,
     pub(crate) near: Near,
     /// Whose rules loads and stores go by; follows from privilege and `mstatus`.
@@ -202,6 +204,7 @@ impl<W: Width> Hart<W> {
             counters: Counters::default(),
             triggers: Triggers::default(),
             pmp: Pmp::new(config.model.pmp_entries),
+            open: Cell::new(Open::NOTHING),
             tlb: Tlb::default(),
             near: Near::default(),
             view: Cell::new(View::Machine),

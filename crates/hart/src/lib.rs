@@ -12,6 +12,7 @@ mod hart;
 mod high;
 mod memory;
 mod near;
+mod open;
 mod pmp;
 mod port;
 mod shown;

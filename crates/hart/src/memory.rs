@@ -5,6 +5,7 @@ use crate::{
     pmp::Verdict,
     tlb::View,
     trap::{Cause, Privilege, Trap},
+    walk::Translation,
 };
 use hartwright_ir::Width;
 use hartwright_isa::cpu::CACHE_BLOCK;
@@ -201,6 +202,15 @@ impl<W: Width> Hart<W> {
             }
         }
         let page = found?;
+        let open = if mode == Privilege::Machine {
+            None
+        } else {
+            self.open_place(page.addr & !(PAGE - 1), PAGE, access)
+        };
+        if let Some(at) = open {
+            self.bring(view, access, addr, at, &page);
+            return Ok(Found::Ram(at + page.addr % PAGE));
+        }
         if self.pmp.check(page.addr, size, access, mode) != Verdict::Allowed {
             return Err(Trap::new(Cause::access_fault(access), addr));
         }
@@ -210,13 +220,21 @@ impl<W: Width> Hart<W> {
             Place::Flash(at) if access == Access::Fetch => at,
             _ => return Ok(Found::Io(page.addr)),
         };
-        if self.pmp.allows_page(page.addr, access, mode) && !self.watched_page(addr, access) {
-            self.tlb.insert(view, access, addr, at, page.reach, page.global);
-            if access == Access::Fetch {
-                self.settle();
-            }
+        if self.pmp.allows_page(page.addr, access, mode) {
+            self.bring(view, access, addr, at, &page);
         }
         Ok(Found::Ram(at + page.addr % PAGE))
+    }
+
+    /// Keeps the page of `addr`, which is at offset `at` of RAM, at hand, unless somebody watches it.
+    fn bring(&self, view: View, access: Access, addr: u64, at: u64, page: &Translation) {
+        if self.watched_page(addr, access) {
+            return;
+        }
+        self.tlb.insert(view, access, addr, at, page.reach, page.global);
+        if access == Access::Fetch {
+            self.settle();
+        }
     }
 
     /// The offset into RAM of a naturally aligned access of `size` bytes, if its page is in the TLB or can be.

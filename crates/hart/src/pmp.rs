@@ -46,6 +46,17 @@ pub(crate) struct Pmp {
     seccfg: Cell<u64>,
     /// Whether M-mode may do anything: no entry is on, and `mseccfg` says nothing of it.
     idle: Cell<bool>,
+    /// How often any of this changed, and one.
+    changes: Cell<u64>,
+}
+
+/// The permission that an access asks for.
+pub(crate) const fn need(access: Access) -> u8 {
+    match access {
+        Access::Fetch => X,
+        Access::Load => R,
+        Access::Store => W,
+    }
 }
 
 /// What PMP says of a range of addresses.
@@ -65,6 +76,7 @@ impl Pmp {
             addr: [const { Cell::new(0) }; MAX],
             seccfg: Cell::new(0),
             idle: Cell::new(true),
+            changes: Cell::new(1),
         }
     }
 
@@ -72,7 +84,7 @@ impl Pmp {
         self.cfg.iter().for_each(|cfg| cfg.set(0));
         self.addr.iter().for_each(|addr| addr.set(0));
         self.seccfg.set(0);
-        self.idle.set(true);
+        self.settle();
     }
 
     /// `MML`, `MMWP` and `RLB` of `mseccfg`.
@@ -89,7 +101,15 @@ impl Pmp {
         self.settle();
     }
 
+    /// A number that is another one after each change.
+    #[inline]
+    pub(crate) fn changes(&self) -> u64 {
+        self.changes.get()
+    }
+
+    /// Something changed.
     fn settle(&self) {
+        self.changes.set(self.changes.get() + 1);
         let off = self.cfg.iter().all(|cfg| cfg.get() & A == 0);
         self.idle.set(off && self.seccfg.get() & (MSECCFG_MML | MSECCFG_MMWP) == 0);
     }
@@ -149,6 +169,7 @@ impl Pmp {
         let bottom = next < self.count && self.is_locked(next) && self.cfg[next].get() & A == TOR;
         if entry < self.count && !self.is_locked(entry) && !bottom {
             self.addr[entry].set(value & ADDRESS);
+            self.settle();
         }
     }
 
@@ -167,26 +188,48 @@ impl Pmp {
                 return Verdict::Mixed;
             }
             let cfg = self.cfg[entry].get();
-            let need = match access {
-                Access::Fetch => X,
-                Access::Load => R,
-                Access::Store => W,
-            };
+            let need = need(access);
             let machine = mode == Privilege::Machine;
-            let may = if self.secured(MSECCFG_MML) {
-                let (m, su) = meaning(cfg);
-                if machine { m } else { su }
-            } else if machine && cfg & L == 0 {
-                R | W | X
-            } else {
-                cfg
-            };
+            let may = if machine { self.machine_may(cfg) } else { self.others_may(cfg) };
             return if may & need != 0 { Verdict::Allowed } else { Verdict::Denied };
         }
         // Where no entry is, only M-mode may be, and with `mseccfg` not even that.
         let fetch = access == Access::Fetch && self.secured(MSECCFG_MML);
         let free = mode == Privilege::Machine && !fetch && !self.secured(MSECCFG_MMWP);
         if free { Verdict::Allowed } else { Verdict::Denied }
+    }
+
+    /// What M-mode may do by an entry.
+    fn machine_may(&self, cfg: u8) -> u8 {
+        if self.secured(MSECCFG_MML) {
+            meaning(cfg).0
+        } else if cfg & L == 0 {
+            R | W | X
+        } else {
+            cfg
+        }
+    }
+
+    /// What S- and U-mode may do by an entry.
+    fn others_may(&self, cfg: u8) -> u8 {
+        if self.secured(MSECCFG_MML) { meaning(cfg).1 } else { cfg }
+    }
+
+    /// The first and last address around `addr` up to which the same entry decides, or none does, and what S- and
+    /// U-mode may do there, as `R`, `W` and `X`.
+    pub(crate) fn around(&self, addr: u64) -> (u64, u64, u8) {
+        let (mut first, mut last) = (0, u64::MAX);
+        for entry in 0..self.count {
+            match self.range(entry) {
+                None => {}
+                Some((_, to)) if to < addr => first = first.max(to + 1),
+                Some((from, _)) if from > addr => last = last.min(from - 1),
+                Some((from, to)) => {
+                    return (first.max(from), last.min(to), self.others_may(self.cfg[entry].get()));
+                }
+            }
+        }
+        (first, last, if self.count == 0 { R | W | X } else { 0 })
     }
 
     /// Whether the whole page of `addr` may be accessed so.
@@ -210,5 +253,62 @@ impl Pmp {
                 Some(((addr & !low) << 2, (addr | low) << 2 | 3))
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A generator of numbers that are the same in every run (SplitMix64).
+    struct Rng(u64);
+
+    impl Rng {
+        fn next(&mut self) -> u64 {
+            self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let z = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            let z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+            z ^ z >> 31
+        }
+    }
+
+    #[test]
+    fn around_an_address_one_verdict_holds() {
+        let mut rng = Rng(1);
+        let mut allowed = 0;
+        for _ in 0..20_000 {
+            let pmp = Pmp::new(rng.next() as usize % 9);
+            if rng.next().is_multiple_of(4) {
+                pmp.write_seccfg(rng.next() & (MSECCFG_MML | MSECCFG_MMWP));
+            }
+            for entry in 0..8 {
+                // Addresses of a few hundred bytes, so that entries meet.
+                pmp.write_addr(entry, rng.next() % 0x80);
+                pmp.write_cfg(entry, rng.next() & 0xff & !u64::from(L));
+            }
+            let addr = rng.next() % 0x240;
+            let (first, last, may) = pmp.around(addr);
+            assert!(first <= addr && addr <= last);
+            for _ in 0..8 {
+                let size = 1 << (rng.next() % 4);
+                let room = last.min(0x400) - first.min(0x400);
+                let at = first + rng.next() % (room + 1);
+                if at > last || last - at < size - 1 {
+                    continue;
+                }
+                for access in [Access::Fetch, Access::Load, Access::Store] {
+                    for mode in [Privilege::Supervisor, Privilege::User] {
+                        let expect = if may & need(access) != 0 { Verdict::Allowed } else { Verdict::Denied };
+                        assert_eq!(
+                            pmp.check(at, size, access, mode),
+                            expect,
+                            "{at:#x} of {first:#x} to {last:#x}"
+                        );
+                        allowed += u32::from(expect == Verdict::Allowed);
+                    }
+                }
+            }
+        }
+        assert!(allowed > 100_000, "{allowed}");
     }
 }

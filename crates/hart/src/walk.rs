@@ -172,6 +172,9 @@ impl<W: Width> Hart<W> {
 
     /// The offset into RAM of a page-table entry, which the walk may access, on behalf of an access to `addr`.
     fn pte_place(&self, pte_addr: u64, walk: Access, access: Access, addr: u64) -> Result<u64, Trap> {
+        if let Some(at) = self.open_place(pte_addr, Self::PTE_SIZE, walk) {
+            return Ok(at);
+        }
         let allowed =
             self.pmp.check(pte_addr, Self::PTE_SIZE, walk, Privilege::Supervisor) == Verdict::Allowed;
         match self.config().space.place(pte_addr) {

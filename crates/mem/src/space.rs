@@ -4,7 +4,7 @@ use crate::{
     Access, Unmodelled,
     ram::{PAGE, PAGE_SHIFT, Ram, Sizes, Window},
 };
-use std::{fmt, fs::File, sync::Arc};
+use std::{fmt, fs::File, ops::RangeInclusive, sync::Arc};
 
 /// Something at an address that is not memory: a device behind its lock.
 pub trait Mmio: Send + Sync {
@@ -360,6 +360,12 @@ impl AddressSpace {
             }
             None => Place::Io,
         }
+    }
+
+    /// The addresses of the RAM that `addr` lies in, and the offset of the first into [`Ram`].
+    pub fn ram_around(&self, addr: u64) -> Option<(RangeInclusive<u64>, u64)> {
+        let Entry { region, at, .. } = self.find(addr, 1)?;
+        (region.kind == Kind::Ram).then(|| (region.base..=region.base + (region.size - 1), *at))
     }
 
     /// Reads `size` (1, 2, 4 or 8) bytes, little-endian, as a hart does: devices notice.
