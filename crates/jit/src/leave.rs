@@ -11,6 +11,9 @@ use hartwright_hart::layout;
 use hartwright_ir::{Arg, Fmt};
 use hartwright_mem::PAGE;
 
+/// The most bytes of code that [`Emitter::by_table`] writes.
+pub(crate) const STUB: usize = 64;
+
 /// A place where code can be left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Site {
@@ -31,6 +34,8 @@ const _: () = assert!(size_of::<Site>() == 16);
 pub(crate) enum Why {
     /// To a known address; the jump whose distance lies at the site's offset can be made to go there.
     Chain,
+    /// The same in another page, while addresses are not translated: as long as no page with code changes.
+    Across,
     /// To a known address in another page.
     Far,
     /// To the address that the hart's program counter has.
@@ -173,8 +178,8 @@ impl Emitter {
     pub(crate) fn link(&mut self, from: usize, to: u64) {
         if to == self.start {
             self.asm.patch(from, if self.inside { self.inner } else { self.entry });
-        } else if to / PAGE == self.start / PAGE {
-            let leave = Leave { jump: from as u32, ..self.leaving(to, Why::Chain, 0) };
+        } else if let Some(why) = self.direct_way(to) {
+            let leave = Leave { jump: from as u32, ..self.leaving(to, why, 0) };
             self.cold.push(Cold::Leave { from, leave });
         } else {
             let leave = self.leaving(to, Why::Far, 0);
@@ -182,9 +187,14 @@ impl Emitter {
         }
     }
 
+    /// Why code is left for `to`, if a jump may lead there itself.
+    fn direct_way(&self, to: u64) -> Option<Why> {
+        if to / PAGE == self.start / PAGE { Some(Why::Chain) } else { self.direct.then_some(Why::Across) }
+    }
+
     pub(crate) fn goto(&mut self, to: u64) {
         self.flush();
-        if to / PAGE == self.start / PAGE {
+        if self.direct_way(to).is_some() {
             let from = self.asm.jmp();
             self.link(from, to);
         } else {
@@ -219,6 +229,17 @@ impl Emitter {
         self.cold.push(Cold::Leave { from: miss, leave });
     }
 
+    /// Writes, from offset `to` on, a way to `pc` by the table of `mode`: what is not there goes on at `own`. The code is
+    /// in `asm`.
+    pub(crate) fn by_table(&mut self, to: usize, mode: u8, pc: u64, own: usize) {
+        let slot = self.data.jump(mode, pc);
+        self.asm.begin(to);
+        self.asm.imm(RAX, pc);
+        self.asm.alu(true, Alu::Cmp, RAX, Rm::Here(slot));
+        self.asm.jcc_to(Cc::Ne, own);
+        self.asm.jmp_rm(Rm::Here(slot + 8));
+    }
+
     pub(crate) fn write_cold(&mut self) {
         let mut i = 0;
         while i < self.cold.len() {
@@ -244,10 +265,11 @@ impl Emitter {
                     }
                     let done = leave.done + credit;
                     let leave = Leave { dirty: [NONE; 3], inside: false, done, ..leave };
-                    if to / PAGE == self.start / PAGE {
+                    if let Some(why) = self.direct_way(to) {
+                        let why = if leave.why == Why::Outside { leave.why } else { why };
                         let jump = self.asm.jmp();
                         self.asm.patch(jump, self.asm.at());
-                        self.leave(Leave { jump: jump as u32, ..leave });
+                        self.leave(Leave { jump: jump as u32, why, ..leave });
                     } else {
                         self.far(to, Leave { why: Why::Far, ..leave });
                     }

@@ -106,8 +106,12 @@ pub struct Link {
     jump: Option<usize>,
     /// The block is wanted [plain](Jit::translate).
     pub plain: bool,
+    /// It lies in another page than where the way comes from.
+    across: bool,
     /// What the jump lies in.
     filling: Filling,
+    /// The number of the place where code was left.
+    site: u64,
 }
 
 /// An access that code made.
@@ -127,6 +131,8 @@ pub struct Jit<'c> {
     region: Region,
     emitter: Emitter,
     parts: Parts,
+    /// Jumps that lead into other pages, and what they lie in.
+    across: Vec<(Filling, Incoming)>,
     /// The next run is of what was just made, and does not say that it is hot.
     made: bool,
     fuser: Fuser,
@@ -209,7 +215,8 @@ impl<'c> Jit<'c> {
         region.write(0, &emitter.asm.code);
         let parts = Parts::new(emitter.asm.at(), code);
         let (fuser, misses) = (Fuser::default(), Misses::default());
-        Some(Jit { hart, region, emitter, parts, made: false, fuser, misses, used: 0, ready: 0 })
+        let across = vec![];
+        Some(Jit { hart, region, emitter, parts, across, made: false, fuser, misses, used: 0, ready: 0 })
     }
 
     /// Translates `block`, which begins at `pc` and runs under `rules`; `None` if it is too long to
@@ -319,6 +326,7 @@ impl<'c> Jit<'c> {
 
     /// Forgets all code.
     pub fn clear(&mut self) {
+        self.across.clear();
         self.parts.clear();
         self.misses.clear();
         self.region.set(self.emitter.data.missed, 0);
@@ -327,6 +335,7 @@ impl<'c> Jit<'c> {
 
     /// Forgets where jumps between pages go: translations of addresses, or what is in memory, may have changed.
     pub fn forget_jumps(&mut self) {
+        self.forget_across();
         let used = std::mem::take(&mut self.used);
         for mode in (0..MODES).filter(|mode| used >> mode & 1 != 0) {
             self.empty_table(mode);
@@ -335,10 +344,22 @@ impl<'c> Jit<'c> {
 
     /// The same, of jumps by code that runs under `rules`.
     pub fn forget_jumps_of(&mut self, rules: u64) {
+        if rules & Hart::<u64>::DIRECT != 0 {
+            self.forget_across();
+        }
         let mode = mode(rules);
         if self.used >> mode & 1 != 0 {
             self.used &= !(1 << mode);
             self.empty_table(mode.into());
+        }
+    }
+
+    /// Jumps that lead into other pages by themselves get their own ways back.
+    fn forget_across(&mut self) {
+        for (filling, own) in std::mem::take(&mut self.across) {
+            if self.parts.has(filling) {
+                own.restore(&mut self.region);
+            }
         }
     }
 
@@ -397,7 +418,8 @@ impl<'c> Jit<'c> {
         accrue(hart, self.region.get(data.mxcsr));
         self.notice_miss();
 
-        let (site, filling) = self.parts.site(site);
+        let number = site;
+        let (site, filling) = self.parts.site(number);
         let left = left.wrapping_add(site.credit.into());
         hart.retire(u64::from(instructions).wrapping_sub(left));
         if !std::mem::take(&mut self.made) {
@@ -408,9 +430,11 @@ impl<'c> Jit<'c> {
             Why::Called => {}
             _ => hart.set_pc(site.pc),
         }
-        let link = |jump| Exit::Wants(Link { jump, plain: site.why == Why::Outside, filling });
+        let plain = site.why == Why::Outside;
+        let across = site.why == Why::Across;
+        let link = |jump| Exit::Wants(Link { jump, plain, across, filling, site: number });
         match site.why {
-            Why::Chain | Why::Outside => link(Some(site.jump as usize)),
+            Why::Chain | Why::Across | Why::Outside => link(Some(site.jump as usize)),
             Why::Far | Why::Indirect => link(None),
             Why::Step => Exit::Step,
             Why::Called => Exit::Called,
@@ -465,7 +489,11 @@ impl<'c> Jit<'c> {
             return;
         }
         match link.jump {
-            Some(jump) if whole => {
+            Some(jump) if whole && !link.across || rules & Hart::<u64>::DIRECT != 0 => {
+                if !whole || link.across {
+                    let own = Incoming::new(jump, &self.region.read(jump, 4));
+                    self.across.push((link.filling, own));
+                }
                 let distance = x64::distance(jump, entry.at()).to_le_bytes();
                 self.redirect(jump, &distance, entry.part.into());
             }
@@ -474,8 +502,26 @@ impl<'c> Jit<'c> {
                 self.used |= 1 << mode(rules);
                 self.region.set(slot, pc);
                 self.region.set(slot + 8, self.region.address(entry.at()));
+                if let Some(jump) = link.jump {
+                    self.go_by_table(jump, link.site, pc, rules);
+                }
             }
         }
+    }
+
+    /// Has a jump that was made to lead to code lead to the table instead, from now on.
+    fn go_by_table(&mut self, jump: usize, site: u64, pc: u64, rules: u64) {
+        let room = self.parts.room();
+        if room.len() < leave::STUB {
+            return;
+        }
+        let to = room.start;
+        let own = x64::target(jump, &self.region.read(jump, 4));
+        self.emitter.by_table(to, mode(rules), pc, own);
+        self.region.write(to, &self.emitter.asm.code);
+        self.parts.add_stub(self.emitter.asm.at());
+        self.parts.goes_by_table(site);
+        self.redirect(jump, &x64::distance(jump, to).to_le_bytes(), self.parts.of(to));
     }
 }
 

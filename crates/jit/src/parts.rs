@@ -4,7 +4,12 @@
 //! What refers into a part goes with it: entries and ways by its [`Filling`], the tables' jumps by where they lead,
 //! jumps in other parts' code because each part knows those that lead to it and what they were before.
 
-use crate::{Jit, faults::Fault, leave::Site};
+use crate::{
+    Jit,
+    faults::Fault,
+    leave::{Site, Why},
+    region::Region,
+};
 use std::ops::Range;
 
 /// How many there are.
@@ -65,6 +70,11 @@ impl Incoming {
         let mut was = [0; 6];
         was[..bytes.len()].copy_from_slice(bytes);
         Incoming { at: at as u32, was, len: bytes.len() as u8 }
+    }
+
+    /// The jump goes its own way again.
+    pub(crate) fn restore(&self, region: &mut Region) {
+        region.write(self.at as usize, &self.was[..usize::from(self.len)]);
     }
 }
 
@@ -138,6 +148,12 @@ impl Parts {
         let Part { sites, generation, .. } = &self.parts[part];
         let site = sites[number as usize & ((1 << SITE_BITS) - 1)];
         (site, Filling { part: part as u8, generation: *generation })
+    }
+
+    /// The jump of a site, known by the number that code left with, goes by the table from now on.
+    pub(crate) fn goes_by_table(&mut self, number: u64) {
+        let part = (number >> SITE_BITS) as usize;
+        self.parts[part].sites[number as usize & ((1 << SITE_BITS) - 1)].why = Why::Far;
     }
 
     /// Code was written up to offset `end`: a block with these sites and faults, which are taken.
@@ -222,8 +238,8 @@ impl Jit<'_> {
 
     fn evict(&mut self, part: usize) {
         self.parts.evicted += 1;
-        for Incoming { at, was, len } in self.parts.forget(part) {
-            self.region.write(at as usize, &was[..usize::from(len)]);
+        for incoming in self.parts.forget(part) {
+            incoming.restore(&mut self.region);
         }
         let range = self.parts.range(part);
         self.forget_jumps_into(self.region.address(range.start)..self.region.address(range.end));

@@ -406,3 +406,9 @@ impl Asm {
 pub(crate) fn distance(at: usize, to: usize) -> i32 {
     (to as i64 - at as i64 - 4) as i32
 }
+
+/// Where the jump goes that holds these bytes at `at`.
+pub(crate) fn target(at: usize, bytes: &[u8]) -> usize {
+    let distance = bytes.first_chunk().map_or(0, |bytes| i32::from_le_bytes(*bytes));
+    (at as i64 + 4 + i64::from(distance)) as usize
+}

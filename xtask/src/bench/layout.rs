@@ -4,19 +4,20 @@ use super::{Emulator, Measured, Plan, center, coremark, time, workload::Set};
 use crate::target;
 use anyhow::Result;
 
-/// Places are to differ by what the emulator makes of them. What others do on the host meanwhile only adds, and more
-/// than that, so the least of so many runs is taken.
+/// Places are to differ by what the emulator makes of them, and what others do on the host moves a run by more than
+/// that.
 const LEAST_ROUNDS: usize = 25;
 
 const OFFSETS: [u32; 8] = [0, 1024, 2048, 3072, 4096, 5120, 6144, 7168];
 
-/// CPU seconds at each place, of the fastest run.
+/// CPU seconds at each place. Each round begins at another one, lest the host's slow moments meet the same.
 pub(super) fn measure(plan: &Plan, emulators: &[Emulator]) -> Result<Vec<Measured>> {
     let images = OFFSETS.map(|offset| coremark::build(&target().join("bench"), offset));
     let images = images.into_iter().collect::<Result<Vec<_>>>()?;
     let mut seconds = vec![vec![Vec::new(); emulators.len()]; OFFSETS.len()];
-    for _ in 0..plan.rounds.max(LEAST_ROUNDS) {
-        for (image, seconds) in images.iter().zip(&mut seconds) {
+    for round in 0..plan.rounds.max(LEAST_ROUNDS) {
+        for place in (0..images.len()).map(|i| (i + round) % images.len()) {
+            let (image, seconds) = (&images[place], &mut seconds[place]);
             for (emulator, seconds) in emulators.iter().zip(seconds) {
                 let mut command = emulator.command(emulator.bare);
                 seconds.push(time(command.args(["-bios", "none", "-kernel"]).arg(image))?.cpu);
@@ -26,7 +27,7 @@ pub(super) fn measure(plan: &Plan, emulators: &[Emulator]) -> Result<Vec<Measure
     let rows = OFFSETS.iter().zip(seconds).map(|(offset, seconds)| Measured {
         name: format!("coremark + {offset}"),
         set: Set::Layout,
-        figures: seconds.into_iter().map(|runs| runs.into_iter().fold(f64::INFINITY, f64::min)).collect(),
+        figures: seconds.into_iter().map(center).collect(),
     });
     Ok(rows.collect())
 }
