@@ -288,6 +288,34 @@ fn code_that_is_full_is_made_anew() {
 }
 
 #[test]
+fn code_that_jumps_to_another_page_sees_that_change() {
+    const FUNCTION: u64 = RAM + 0x2000;
+    const ROUNDS: i64 = 100;
+    const TURNS: i64 = 20;
+    // What is called, by a jump and by a branch, adds 1 or 5, as was last written there.
+    let adds = [1, 5].map(|n| op("addi", 10, 10, 0, n));
+    let mut words = [li(8, FUNCTION), li(12, adds[0].into()), li(13, adds[1].into())].concat();
+    words.extend([op("addi", 10, 0, 0, 0), op("addi", 9, 0, 0, ROUNDS)]);
+    let here = |words: &Vec<u32>| RAM + 4 * words.len() as u64;
+    let round = here(&words);
+    words.push(op("addi", 14, 0, 0, TURNS));
+    let turn = here(&words);
+    words.push(op("jal", 1, 0, 0, FUNCTION as i64 - turn as i64));
+    words.push(op("addi", 14, 14, 0, -1));
+    words.push(op("bne", 0, 14, 0, turn as i64 - here(&words) as i64));
+    words.extend([op("sw", 0, 8, 13, 0), op("fence.i", 0, 0, 0, 0)]);
+    // The other one is next, by the same jump.
+    words.extend([op("addi", 15, 12, 0, 0), op("addi", 12, 13, 0, 0), op("addi", 13, 15, 0, 0)]);
+    words.push(op("addi", 9, 9, 0, -1));
+    words.push(op("bne", 0, 9, 0, round as i64 - here(&words) as i64));
+    for engine in [Engine::Interpreter, TRANSLATOR, CHECKED] {
+        let machine = Machine::run_by(engine, 1 << 20, model("max"));
+        machine.put(FUNCTION, &[adds[0], op("jalr", 0, 1, 0, 0)]);
+        assert_eq!(machine.outcome(&words), (ROUNDS / 2 * TURNS * (1 + 5)) as u64, "{engine:?}");
+    }
+}
+
+#[test]
 fn what_a_device_writes_meanwhile_is_no_difference_and_leaves_no_traces() {
     let machine = Machine::run_by(CHECKED, 1 << 20, model("max"));
     // Looks at eight words in turn, and counts in memory and in a register which had changed.
