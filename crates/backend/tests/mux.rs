@@ -95,19 +95,22 @@ fn what_a_monitor_says_at_once_is_not_torn_by_a_guest_that_talks() {
     bench.host.write_all(b"\x01c").unwrap();
     until("the monitor is told", || bench.monitor.connected());
     let mut heard = String::new();
-    let over = AtomicUsize::new(0);
+    let (over, talked) = (AtomicUsize::new(0), AtomicUsize::new(0));
     std::thread::scope(|scope| {
-        let (serial, over) = (bench.serial.clone(), &over);
+        let (serial, over, talked) = (bench.serial.clone(), &over, &talked);
         scope.spawn(move || {
             while over.load(Ordering::Relaxed) == 0 {
-                if !serial.write(b'g') {
+                if serial.write_some(b"gg") == 2 {
+                    talked.fetch_add(1, Ordering::Relaxed);
+                } else {
                     std::thread::yield_now();
                 }
             }
         });
         let monitor = bench.monitor.clone();
         scope.spawn(move || {
-            for _ in 0..PROMPTS {
+            for said in 0..PROMPTS {
+                until("the guest to talk meanwhile", || talked.load(Ordering::Relaxed) > said);
                 until("room", || monitor.pending_output() == 0);
                 assert_eq!(monitor.write_some(b"(prompt) "), 9);
             }
