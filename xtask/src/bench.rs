@@ -135,7 +135,7 @@ const SETTINGS: [Setting; 5] = [
     Setting {
         name: "layout",
         about: "CoreMark linked at eight places within two pages",
-        title: "CoreMark at eight places on a bare machine: CPU seconds of the process, medians of 25",
+        title: "CoreMark at eight places on a bare machine: CPU seconds of the process, the least of 25 runs",
         measure: layout::measure,
     },
     Setting {

@@ -91,6 +91,6 @@ source says on the host. Products are fused with sums where the source says so, 
 is in no mean. A `micro-` program does one operation over and over, a `kernel-` one asks Linux for one service: a system
 call, the first touch of a page, two switches of processes by pipes, a fork. CoreMark is EEMBC's, with iterations for a
 comparison and not for a score; `coremark` on the bare machine is the median of the eight places below, each of which has
-25 runs, since what else goes on on the host moves a run by more than its place does. `sh` is
+the least of 25 runs, since what else goes on on the host moves a run by more than its place does. `sh` is
 busybox's; Python, Lua and cc1, which compiles three of the programs, are trixie's.
 ";
