@@ -79,6 +79,7 @@ pub(crate) struct Emitter {
     pub(crate) places: [u8; 32],
     /// Whether the block's accesses are within the [`Window`].
     pub(crate) direct: bool,
+    /// What is known of the registers that addresses are made of, here.
     pub(crate) bases: Bases,
     /// Of each comparison of a base with the window's end, whether a later access does without one for it.
     pub(crate) relied: Vec<bool>,

@@ -363,7 +363,7 @@ impl<'c> Jit<'c> {
         }
     }
 
-    /// The same, of jumps to these addresses of the host.
+    /// Forgets which jumps of the tables go to these addresses of the host.
     fn forget_jumps_into(&mut self, range: Range<u64>) {
         for mode in (0..MODES).filter(|mode| self.used >> mode & 1 != 0) {
             let table = self.emitter.data.jumps + 16 * mode * JUMPS;
@@ -381,7 +381,8 @@ impl<'c> Jit<'c> {
         }
     }
 
-    /// Runs code from `entry` on, for so many instructions or a few more, or fewer if they are very many; `others` does what is not code's own.
+    /// Runs code from `entry` on, for so many instructions or a few more, or fewer if they are very many; `others` does
+    /// what is not code's own.
     ///
     /// The hart's rounding mode must be one of the first four: the host has no others.
     pub fn run(&mut self, entry: Entry, instructions: u32, others: &dyn Instructions) -> Exit {

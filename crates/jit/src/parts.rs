@@ -241,6 +241,8 @@ impl Jit<'_> {
         for incoming in self.parts.forget(part) {
             incoming.restore(&mut self.region);
         }
+        // Or they would become ever more where no page with code ever changes.
+        self.across.retain(|(filling, _)| self.parts.has(*filling));
         let range = self.parts.range(part);
         self.forget_jumps_into(self.region.address(range.start)..self.region.address(range.end));
         self.misses.forget(range.start as u32..range.end as u32);
