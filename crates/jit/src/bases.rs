@@ -114,16 +114,10 @@ impl Bases {
 
 /// The register that `v` differs from by a small constant.
 pub(crate) fn stays_near(ops: &[Op], v: Arg) -> Option<u8> {
-    steps(ops, v).map(|(y, _)| y)
-}
-
-/// The register that `v` is plus a small constant, and that.
-pub(crate) fn steps(ops: &[Op], v: Arg) -> Option<(u8, i64)> {
     match v {
-        Arg::X(y) => Some((y, 0)),
+        Arg::X(y) => Some(y),
         Arg::V(v) if let Op::Bin(Bin::Add, Arg::X(y), Arg::C(c)) = ops[v as usize] => {
-            let c = c as i64;
-            (-STEP..STEP).contains(&c).then_some((y, c))
+            (-STEP..STEP).contains(&(c as i64)).then_some(y)
         }
         _ => None,
     }

@@ -30,7 +30,6 @@ use hartwright_ir::{Block, Fmt, Fuser};
 use hartwright_mem::PAGE;
 use iced_x86::{Decoder, DecoderOptions, Formatter, GasFormatter};
 use leave::Why;
-use loops::LONGEST_RUN;
 use memory::Reach;
 use misses::Misses;
 use parts::{Filling, Incoming, PARTS, Parts};
@@ -381,13 +380,11 @@ impl<'c> Jit<'c> {
         }
     }
 
-    /// Runs code from `entry` on, for so many instructions or a few more, or fewer if they are very many; `others` does
-    /// what is not code's own.
+    /// Runs code from `entry` on, for so many instructions or a few more; `others` does what is not code's own.
     ///
     /// The hart's rounding mode must be one of the first four: the host has no others.
     pub fn run(&mut self, entry: Entry, instructions: u32, others: &dyn Instructions) -> Exit {
         let hart = self.hart;
-        let instructions = instructions.min(LONGEST_RUN);
         if !self.has(entry) {
             return Exit::Done;
         }

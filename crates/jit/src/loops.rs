@@ -10,7 +10,7 @@
 //! Whoever leaves from within gives the homes back first.
 
 use crate::{
-    bases::{Bases, steps},
+    bases::{Bases, stays_near},
     emit::Emitter,
     leave::{Cold, Why},
     registers::{HOME, NONE, x_at},
@@ -20,10 +20,6 @@ use hartwright_ir::{Arg, Op};
 
 /// So many more uses than another a register must have to get its home.
 const GAIN: u32 = 2;
-/// A run of code has so many instructions at most.
-pub(crate) const LONGEST_RUN: u32 = 1 << 15;
-/// In a run, a base that was compared on the way in moves by less than so many bytes.
-const ROAM: u64 = 4 << 20;
 /// Where the loop proper begins is a multiple of this.
 const ALIGN: usize = 32;
 
@@ -76,19 +72,18 @@ fn homes(body: &[Op]) -> [u8; 32] {
 }
 
 /// The registers that are worth to be compared on the way in.
+///
+/// However long the loop runs, none of its accesses gets past the window's margin: each is made in every turn, and the
+/// steps of a turn are less than the margin, so it is made within the margin first, faults, and then looks for itself.
 fn bases(body: &[Op]) -> u32 {
-    let (mut moves, mut apart, mut insns) = ([0u64; 32], 0u32, 0u64);
+    let mut apart = 0u32;
     for op in body {
-        match *op {
-            Op::Insn(..) => insns += 1,
-            Op::SetX(x, v) | Op::Later(x, v) => match steps(body, v) {
-                Some((y, c)) if y == x => moves[x as usize] += c.unsigned_abs(),
-                _ => apart |= 1 << x,
-            },
-            _ => {}
+        if let Op::SetX(x, v) | Op::Later(x, v) = *op
+            && stays_near(body, v) != Some(x)
+        {
+            apart |= 1 << x;
         }
     }
-    let roams = |x: u8| moves[x as usize] * (u64::from(LONGEST_RUN) / insns.max(1) + 1) >= ROAM;
     let (mut known, mut bases) = (Bases::default(), 0);
     for op in body {
         match *op {
@@ -98,7 +93,7 @@ fn bases(body: &[Op]) -> u32 {
             | Op::LoadFloat(_, Arg::X(x), _)
             | Op::StoreFloat(_, Arg::X(x), _, _) => {
                 let root = known.root(x);
-                if apart >> root & 1 == 0 && !roams(root) {
+                if apart >> root & 1 == 0 {
                     bases |= 1 << root;
                 }
             }
