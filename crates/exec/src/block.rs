@@ -9,6 +9,7 @@ use crate::{
     handlers::Now,
     translate::{Engine, Translated, Translator},
 };
+use bytemuck::Zeroable;
 use hartwright_hart::{Cause, Hart, Trap};
 use hartwright_ir::Width;
 use hartwright_isa::{Decoded, Decoder, Handlers, Meaning, handler};
@@ -22,8 +23,8 @@ use std::{
 /// The most instructions in a block.
 pub(crate) const LONGEST: usize = 64;
 /// Entries of the direct-mapped table.
-const TABLE: usize = 1 << 13;
-/// So many steps are kept; beyond, all are forgotten and made again as needed.
+const TABLE: usize = 1 << 16;
+/// When so many steps were added, those of blocks without code are forgotten, to be made again as needed.
 const STEPS: usize = 1 << 20;
 
 /// Does a step, and then the rest that follow it, until one stops; says why, or `None` at the end.
@@ -73,21 +74,22 @@ pub(crate) struct Block<'c, W> {
 }
 
 /// A block that may run at `pc` under `rules`, as long as no code page was written since.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Zeroable)]
 struct Slot {
     pc: u64,
-    rules: u64,
+    /// The rules, inverted: those of a slot of zeros are no hart's, which count up from 0.
+    unlike: u64,
     /// [`Ram::renewals`](hartwright_mem::Ram::renewals) when the block was last found fresh.
     renewals: u64,
     block: u32,
 }
 
 impl Slot {
-    const EMPTY: Slot = Slot { pc: 0, rules: NO_RULES, renewals: 0, block: 0 };
+    #[inline]
+    fn is(&self, pc: u64, rules: u64) -> bool {
+        self.pc == pc && self.unlike == !rules
+    }
 }
-
-/// No hart has these rules: they count up from 0.
-const NO_RULES: u64 = u64::MAX;
 
 /// The blocks of one hart.
 pub(crate) struct Cache<'c, W> {
@@ -95,7 +97,11 @@ pub(crate) struct Cache<'c, W> {
     table: Box<[Slot; TABLE]>,
     blocks: Vec<Block<'c, W>>,
     by_place: HashMap<(u64, u64), u32>,
+    /// Numbers that no block has.
+    free: Vec<u32>,
+    /// How many steps there are, and may be.
     steps: usize,
+    most: usize,
     /// How often all blocks were to be checked.
     fences: u32,
     /// Addresses at which no block may go on.
@@ -115,13 +121,15 @@ impl<'c, W: Width> Cache<'c, W> {
     /// For `hart`; `alone` says that no other runs while it does.
     pub(crate) fn new(hart: &'c Hart<W>, engine: Engine, alone: bool) -> Self {
         let model = &hart.config().model;
-        let slots = vec![Slot::EMPTY; TABLE].into_boxed_slice();
         Cache {
             decoder: Decoder::new(model.extensions, W::BITS),
-            table: slots.try_into().unwrap_or_else(|_| unreachable!("it was made that long")),
+            // The host gives memory to what is used.
+            table: bytemuck::zeroed_box(),
             blocks: vec![],
             by_place: HashMap::new(),
+            free: vec![],
             steps: 0,
+            most: STEPS,
             fences: 0,
             breakpoints: BTreeSet::new(),
             triggers: hart.breaks_changed(),
@@ -140,11 +148,30 @@ impl<'c, W: Width> Cache<'c, W> {
     pub(crate) fn clear(&mut self) {
         self.blocks.clear();
         self.by_place.clear();
-        self.steps = 0;
-        self.table.fill(Slot::EMPTY);
+        self.free.clear();
+        (self.steps, self.most) = (0, STEPS);
+        self.table.fill(Slot::zeroed());
         if let Some(translator) = &mut self.translator {
             translator.clear();
         }
+    }
+
+    /// Forgets the blocks that are of no code.
+    fn forget_cold(&mut self) {
+        let mut kept = vec![false; self.blocks.len()];
+        self.translator.iter().flat_map(Translator::blocks).for_each(|id| kept[id as usize] = true);
+        self.by_place.retain(|_, id| kept[*id as usize]);
+        self.table.fill(Slot::zeroed());
+        (self.free, self.steps) = (vec![], 0);
+        for (id, block) in (0..).zip(&mut self.blocks) {
+            if kept[id as usize] {
+                self.steps += block.steps.len();
+            } else {
+                block.steps = Box::default();
+                self.free.push(id);
+            }
+        }
+        self.most = self.steps + STEPS;
     }
 
     /// Whether blocks may become code.
@@ -232,7 +259,7 @@ impl<'c, W: Width> Cache<'c, W> {
         // Read before the block is looked at: a write in between is seen next time.
         let renewals = hart.ram().renewals();
         let slot = &self.table[(pc >> 1) as usize % TABLE];
-        let known = slot.pc == pc && slot.rules == rules && slot.renewals == renewals;
+        let known = slot.is(pc, rules) && slot.renewals == renewals;
         if known { Ok(slot.block) } else { self.find_slowly(core, renewals) }
     }
 
@@ -241,9 +268,9 @@ impl<'c, W: Width> Cache<'c, W> {
         let hart = &core.hart;
         let (pc, rules) = (hart.pc(), hart.rules());
         let slot = self.table[(pc >> 1) as usize % TABLE];
-        let same = slot.pc == pc && slot.rules == rules && self.blocks[slot.block as usize].is_fresh(hart);
+        let same = slot.is(pc, rules) && self.blocks[slot.block as usize].is_fresh(hart);
         let block = if same { slot.block } else { self.find_by_place(core)? };
-        self.table[(pc >> 1) as usize % TABLE] = Slot { pc, rules, renewals, block };
+        self.table[(pc >> 1) as usize % TABLE] = Slot { pc, unlike: !rules, renewals, block };
         Ok(block)
     }
 
@@ -264,26 +291,27 @@ impl<'c, W: Width> Cache<'c, W> {
                 return Ok(known);
             }
         }
-        if self.steps > STEPS {
-            self.clear();
+        if self.steps > self.most {
+            self.forget_cold();
         }
         let block = self.decode(core, at, self.longest)?;
         self.steps += block.steps.len();
-        let id = self.blocks.len() as u32;
-        match self.by_place.insert((pc, at), id) {
+        let stale = self.by_place.get(&(pc, at)).copied();
+        let id = match stale.filter(|stale| !self.blocks[*stale as usize].translated.has_been()) {
             // No code speaks of the block that was here.
-            Some(stale) if !self.blocks[stale as usize].translated.has_been() => {
-                self.by_place.insert((pc, at), stale);
+            Some(stale) => {
                 self.steps -= self.blocks[stale as usize].steps.len();
-                self.blocks[stale as usize] = block;
-                Ok(stale)
+                stale
             }
-            // Another stays in its place in the list until all are forgotten; nothing finds it any more.
-            _ => {
-                self.blocks.push(block);
-                Ok(id)
-            }
+            // Another stays in its place until its code is forgotten; nothing finds it any more.
+            None => self.free.pop().unwrap_or(self.blocks.len() as u32),
+        };
+        self.by_place.insert((pc, at), id);
+        match self.blocks.get_mut(id as usize) {
+            Some(place) => *place = block,
+            None => self.blocks.push(block),
         }
+        Ok(id)
     }
 
     /// A block of the one instruction at the program counter, which is not kept.

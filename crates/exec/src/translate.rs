@@ -107,7 +107,7 @@ pub(crate) struct Translator<'c> {
 
 impl Engine {
     /// The translator as it serves best.
-    pub const JIT: Engine = Engine::Jit { code: 32 << 20, after: 16, check: false };
+    pub const JIT: Engine = Engine::Jit { code: 64 << 20, after: 16, check: false };
 }
 
 impl<'c> Translator<'c> {
@@ -132,6 +132,12 @@ impl<'c> Translator<'c> {
             LazyJit::Here(jit) => jit.told_in_numbers(),
             LazyJit::Later(..) | LazyJit::Never => Code::default(),
         }
+    }
+
+    /// The numbers of the blocks that code speaks of, some more than once.
+    pub(crate) fn blocks(&self) -> impl Iterator<Item = u32> {
+        let jit = if let LazyJit::Here(jit) = &self.jit { Some(jit) } else { None };
+        jit.into_iter().flat_map(|jit| jit.blocks())
     }
 
     /// Forgets all code.

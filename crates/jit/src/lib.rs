@@ -239,7 +239,7 @@ impl<'c> Jit<'c> {
         let at = self.write_block(block, plain, id, pc, mode(rules))?;
         let end = self.emitter.asm.at();
         self.region.write(at, &self.emitter.asm.code);
-        self.parts.add(end, &mut self.emitter.sites, &mut self.emitter.faults);
+        self.parts.add(end, id, &mut self.emitter.sites, &mut self.emitter.faults);
         self.made = true;
         let Filling { part, generation } = self.parts.filling();
         // The region has at most a gigabyte.
@@ -311,6 +311,11 @@ impl<'c> Jit<'c> {
         let (used, blocks) = self.parts.filled();
         let Parts { cleared, evicted, .. } = self.parts;
         Code { used, room: self.region.code_size(), blocks, cleared, parts: PARTS, evicted }
+    }
+
+    /// The numbers of the blocks that there is code of, some more than once. No other is spoken of by code.
+    pub fn blocks(&self) -> impl Iterator<Item = u32> {
+        self.parts.blocks()
     }
 
     /// Where the host has the code.

@@ -42,7 +42,8 @@ struct Part {
     /// Where the next code goes.
     next: usize,
     generation: u32,
-    blocks: usize,
+    /// Those whose code is here.
+    blocks: Vec<u32>,
     /// How often code was entered here; half as often with each part that was begun since.
     entered: u64,
     sites: Vec<Site>,
@@ -117,7 +118,7 @@ impl Parts {
     /// Bytes of code, and blocks that they are of.
     pub(crate) fn filled(&self) -> (usize, usize) {
         let bytes = |part: usize| self.parts[part].next - self.range(part).start;
-        let blocks = self.parts.iter().map(|part| part.blocks).sum();
+        let blocks = self.parts.iter().map(|part| part.blocks.len()).sum();
         (self.first + (0..PARTS).map(bytes).sum::<usize>(), blocks)
     }
 
@@ -156,12 +157,17 @@ impl Parts {
         self.parts[part].sites[number as usize & ((1 << SITE_BITS) - 1)].why = Why::Far;
     }
 
-    /// Code was written up to offset `end`: a block with these sites and faults, which are taken.
-    pub(crate) fn add(&mut self, end: usize, sites: &mut Vec<Site>, faults: &mut Vec<Fault>) {
+    /// The blocks that there is code of, some more than once.
+    pub(crate) fn blocks(&self) -> impl Iterator<Item = u32> {
+        self.parts.iter().flat_map(|part| part.blocks.iter().copied())
+    }
+
+    /// Code was written up to offset `end`: of a block with these sites and faults, which are taken.
+    pub(crate) fn add(&mut self, end: usize, block: u32, sites: &mut Vec<Site>, faults: &mut Vec<Fault>) {
         let part = &mut self.parts[self.current];
         part.sites.append(sites);
         part.faults.append(faults);
-        part.blocks += 1;
+        part.blocks.push(block);
         part.next = end;
     }
 
@@ -204,8 +210,9 @@ impl Parts {
     fn forget(&mut self, part: usize) -> Vec<Incoming> {
         let begin = self.range(part).start;
         let Part { next, generation, blocks, entered, sites, faults, incoming } = &mut self.parts[part];
-        (*next, *blocks, *entered) = (begin, 0, 0);
+        (*next, *entered) = (begin, 0);
         *generation += 1;
+        blocks.clear();
         sites.clear();
         faults.clear();
         let incoming = std::mem::take(incoming);
