@@ -48,7 +48,9 @@ fn blocks_that_are_no_code_are_forgotten_when_there_are_very_many() {
     words.push(op("addi", 22, 0, 0, PASSES));
     words.extend([op("jalr", 23, 21, 0, 0), op("addi", 22, 22, 0, -1), op("bne", 0, 22, 0, -8)]);
     straight.push(op("jalr", 0, 23, 0, 0));
-    for engine in [Engine::Interpreter, Engine::JIT, Engine::Jit { code: 1, after: 16, check: false }, engine()] {
+    for engine in
+        [Engine::Interpreter, Engine::JIT, Engine::Jit { code: 1, after: 16, check: false }, engine()]
+    {
         let machine = Machine::run_by(engine, 16 << 20, model("max"));
         machine.put(CODE, &straight);
         machine.put(shared, &common());
