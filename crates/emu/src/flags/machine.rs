@@ -80,7 +80,7 @@ pub(super) const FLAGS: &[Flag] = &[
                x86-64 with AVX, BMI and FMA; `tcg`, QEMU's name for its own, means it too. `interp` is the \
                interpreter, which also does what is not translated: harts of 32 and 128 bits, breakpoints, watched \
                addresses, -d exec and -d cpu. Each hart has a host thread of its own; with thread=single they take \
-               turns on one. tb-size=MIB is how much code a hart keeps (default: 32). With check=on the interpreter \
+               turns on one. tb-size=MIB is how much code a hart keeps (default: 64). With check=on the interpreter \
                does all that code did once more, harts taking turns; where the two differ, both states, the guest's \
                code and the host's are printed, and the exit code is 1; at the end it is said how many instructions were \
                compared. split-wx and one-insn-per-tb are understood and have no meaning.",
